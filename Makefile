@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            the host tools, build/xftrace
+# make demo       set up, build, start a demo guest, trace it, show the graph
+# make check      set up, build, run every test
+# make guest KDIR=/lib/modules/$(uname -r)/build
+#                 the guest module for one kernel
+# make install DESTDIR= PREFIX=/usr/local
+#
+# O=dir puts the output elsewhere, ASAN=1 adds ASan and UBSan, V=1 shows the
+# commands.
+
+O	?= build
+PREFIX	?= /usr/local
+CC	?= gcc
+VERSION	:= $(shell cat VERSION)
+
+ifeq ($(V),1)
+Q	:=
+say	= @:
+else
+Q	:= @
+say	= @printf '  %-7s %s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+PKGS	:= jansson libelf libpmem liblzma libzstd zlib libtraceevent libtracefs
+CFLAGS	?= -O2 -g
+WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
+SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma	:= ,
+XCFLAGS	= -std=gnu11 -D_GNU_SOURCE $(WARN) $(SAN) $(CFLAGS) \
+	  -DXF_VERSION='"$(VERSION)"' -DXF_LIBDIR='"$(PREFIX)/lib/xftrace"' \
+	  $(shell pkg-config --cflags $(PKGS))
+LIBS	= $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+
+# Each folder sees only the layers below it: docs/architecture.md draws them.
+INC_base	:=
+INC_keyctl	:= base abi
+INC_kvm-memfile	:= keyctl base abi
+INC_tracemaker	:= base abi
+INC_nvm		:= base
+INC_xftrace	:= tracemaker nvm kvm-memfile keyctl base abi
+DIRS	:= base keyctl kvm-memfile tracemaker nvm xftrace
+
+SRCS	:= $(foreach d,$(DIRS),$(sort $(wildcard $(d)/*.c)))
+OBJS	:= $(SRCS:%.c=$(O)/obj/%.o)
+MAIN	:= $(O)/obj/xftrace/main.o
+LIB	:= $(O)/obj/libxf.a
+
+.PHONY: all
+all: $(O)/xftrace
+
+# A tool that is missing is named before the first compiler error is.
+$(O)/.deps: scripts/need.sh
+	@mkdir -p $(@D)
+	@sh scripts/need.sh build
+	@touch $@
+
+# Flags are part of what an object depends on.
+FLAGS	:= $(CC) $(CFLAGS) $(SAN) $(PREFIX) $(VERSION)
+ifneq ($(FLAGS),$(shell cat $(O)/.flags 2>/dev/null))
+$(shell mkdir -p $(O) && printf '%s' '$(FLAGS)' >$(O)/.flags)
+endif
+
+$(O)/obj/%.o: %.c $(O)/.flags | $(O)/.deps
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(INC_$(firstword $(subst /, ,$*)))) \
+		-MMD -MP -c $< -o $@
+
+$(LIB): $(filter-out $(MAIN),$(OBJS))
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/xftrace: $(MAIN) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Unit tests: every tests/unit/test_*.c is a cmocka program of its own.
+UNIT	:= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+UNITBIN	:= $(UNIT:%=$(O)/unit/%)
+
+$(O)/unit/%: tests/unit/%.c $(LIB)
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi tests) -MMD -MP \
+		-o $@ $< $(LIB) $(LIBS) -lcmocka
+
+.PHONY: unit-programs
+unit-programs: $(UNITBIN)
+
+# The guest module. Kbuild writes beside the sources it is given, so it is given
+# links to them, in a folder for each kernel.
+GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h
+
+# $(call build-module,KDIR,OUTDIR)
+define build-module
+	@mkdir -p $(2)
+	@for f in $(GUESTSRC); do ln -sf $(CURDIR)/$$f $(2)/; done
+	$(Q)$(MAKE) -C $(1) M=$(abspath $(2)) $(if $(Q),-s) modules
+endef
+
+.PHONY: guest
+guest:
+ifndef KDIR
+	$(error say for which kernel: make guest KDIR=/lib/modules/RELEASE/build)
+endif
+	$(call build-module,$(KDIR),$(O)/guest/module)
+	@echo "  MODULE  $(O)/guest/module/xftrace.ko"
+
+$(O)/guest/%/xftrace.ko: $(GUESTSRC) $(O)/kernels/%/release
+	$(say) MODULE $@
+	$(call build-module,$(O)/kernels/$*/headers,$(@D))
+	@touch $@
+
+-include $(OBJS:.o=.d) $(UNITBIN:=.d)
+
+.PHONY: clean
+clean:
+	rm -rf $(O)

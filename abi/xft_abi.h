@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xft_abi -- what the guest module and the host agree on.
+ *
+ * All of it lies in guest RAM, little-endian, in naturally aligned fixed-width
+ * words. There are three kinds of memory:
+ *
+ *   control block  one page, written by the guest, read by the host
+ *   mailbox        XFT_MBOX_PAGES pages, written by the host, read by the guest
+ *   rings          written by the guest, read by the host
+ *
+ * Nobody writes what the other side writes, so there are no locks. Everything
+ * the host reads is hostile until checked.
+ *
+ * Finding it. The host scans page-aligned frames for XFT_MAGIC0/1 and takes a
+ * page whose self_gpa is its own guest-physical address. A page that survived
+ * a reboot still looks right: it is alive only if it answers a PING.
+ *
+ * A request. The host writes the parameters, then mbox.seq (release). The
+ * guest's poll thread sees seq != ctl.seq_done, carries the request out, writes
+ * ctl.status, then ctl.seq_done = seq (release). One request at a time.
+ *
+ * The key. The host writes key[e & 1], then epoch = e (release), e = 1, 2, ...
+ * A writer that opens a sub-buffer reads epoch, the key, epoch again; the pair
+ * is good when both reads agree. Each sub-buffer names its epoch.
+ */
+#ifndef XFT_ABI_H
+#define XFT_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#else
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+#endif
+
+/* "XFTRACE!" and a random number; in no other file of this project. */
+#define XFT_MAGIC0	  0x2145434152544658ULL
+#define XFT_MAGIC1	  0x9d3b6e0c51f2a847ULL
+
+/* A reader refuses another major; a minor only adds fields at the end. */
+#define XFT_ABI_MAJOR	  1
+#define XFT_ABI_MINOR	  0
+
+#define XFT_PAGE	  4096
+#define XFT_MAX_CPUS	  256
+#define XFT_MAX_ROOTS	  8192	/* traced functions in one request */
+
+enum xft_state {
+	XFT_IDLE,	/* no rings */
+	XFT_TRACING,	/* hooks are in place */
+	XFT_STOPPED,	/* hooks are gone, rings wait to be read */
+};
+
+enum xft_cmd {
+	XFT_CMD_PING = 1,	/* answers, changes nothing */
+	XFT_CMD_START,		/* allocate rings, hook; -EBUSY when tracing */
+	XFT_CMD_STOP,		/* unhook, close sub-buffers; rings stay */
+	XFT_CMD_RELEASE,	/* free the rings; -EBUSY while tracing */
+};
+
+/*
+ * Kernel functions that modules may not link to. The host, which has the
+ * symbols, gives their addresses; the module asks the kernel for the name at
+ * each address before it calls it, so a wrong System.map does no harm.
+ */
+enum xft_kfunc {
+	XFT_KFUNC_REGISTER,	/* register_ftrace_graph */
+	XFT_KFUNC_UNREGISTER,	/* unregister_ftrace_graph */
+	XFT_KFUNC_TASK_VAR,	/* fgraph_get_task_var, from 6.11 */
+	XFT_KFUNC_RET_STACK,	/* ftrace_graph_get_ret_stack, from 6.11 */
+	XFT_NR_KFUNCS = 8,
+};
+
+/* ctl.detail when a request failed: what the errno was about. */
+enum xft_detail {
+	XFT_DETAIL_NONE,
+	XFT_DETAIL_KFUNC,	/* + enum xft_kfunc: wrong or missing address */
+	XFT_DETAIL_RINGS = 0x100, /* no memory for the rings */
+	XFT_DETAIL_REGISTER,	/* register_ftrace_graph said no */
+	XFT_DETAIL_PARAM,	/* a parameter is out of range */
+	XFT_DETAIL_IBT,		/* the processor forbids calls by address */
+};
+
+/*
+ * Where this kernel keeps what the host wants to walk, from the compiler of
+ * the module: offsets in bytes, 0xffff where the kernel has no such member.
+ */
+struct xft_layout {
+	u16 module_list;	/* struct module: struct list_head list */
+	u16 module_name;	/* char name[] */
+	u16 module_name_len;	/* bytes in name[] */
+	u16 module_text_base;	/* u64, start of the module's text */
+	u16 module_text_size;	/* u32, bytes of text */
+	u16 module_kallsyms;	/* struct mod_kallsyms * */
+	u16 kallsyms_symtab;	/* Elf64_Sym * */
+	u16 kallsyms_num;	/* u32 */
+	u16 kallsyms_strtab;	/* char * */
+	u16 kallsyms_typetab;	/* char *, a nm letter a symbol */
+	u16 reserved[2];
+};
+
+/* The control block. */
+struct xft_ctl {
+	u64 magic[2];
+	u32 abi_major;
+	u32 abi_minor;
+	u64 self_gpa;		/* guest-physical address of this page */
+	u64 instance;		/* random, another one at each module load */
+	u64 mbox_gpa;		/* XFT_MBOX_PAGES pages, contiguous */
+	u64 rings_gpa;		/* page with nr_rings u64: ring headers' gpa */
+	u32 nr_rings;		/* 0 when there are no rings */
+	u32 nr_cpus;		/* possible CPUs of the guest */
+	u32 tsc_khz;		/* what the guest believes of its TSC */
+	u32 state;		/* enum xft_state */
+	u64 heartbeat;		/* counts polls: a hung guest's stands still */
+	u32 seq_done;		/* the request answered last */
+	s32 status;		/* its result: 0 or -errno */
+	u32 detail;		/* enum xft_detail */
+	u32 poll_ms;		/* how often the mailbox is looked at */
+	u64 clock_tsc;		/* a TSC value, taken together with ... */
+	u64 clock_real_ns;	/* ... this wall clock time of the guest */
+	char release[64];	/* uname -r, terminated */
+	struct xft_layout layout;
+	/* minor 0 ends here */
+};
+
+/* The mailbox. */
+#define XFT_MBOX_PAGES	  (1 + XFT_MAX_ROOTS * 8 / XFT_PAGE)
+
+struct xft_mbox {
+	u32 seq;		/* written last */
+	u32 cmd;		/* enum xft_cmd */
+	u32 epoch;		/* 0: no key yet */
+	u32 reserved0;
+	u64 key[2];		/* key[epoch & 1] is the global key */
+	/* START */
+	u32 sub_shift;		/* a sub-buffer is 1 << sub_shift bytes */
+	u32 nr_subs;		/* sub-buffers of a CPU's ring */
+	u32 max_depth;		/* calls deeper than that are left out; 0: all */
+	u32 nr_roots;		/* entries used in roots[] */
+	u64 kfunc[XFT_NR_KFUNCS];
+	u8 reserved1[XFT_PAGE - 112];
+	u64 roots[XFT_MAX_ROOTS]; /* address of each function's ftrace site */
+};
+
+/*
+ * Rings. Each CPU has two: one that task, softirq and interrupt context share
+ * (hooks run with interrupts off, so its records have one order), and a small
+ * one for NMIs, which nothing can keep out.
+ *
+ * A ring is nr_subs sub-buffers of 1 << sub_shift bytes. Positions are bytes
+ * written since the ring was made and never wrap: byte p lies in sub-buffer
+ * number s = p >> sub_shift, in slot s % nr_subs. When the last slot is full
+ * the oldest is overwritten. head is the end of what was written; it jumps to
+ * the start of the next sub-buffer when one is closed early.
+ *
+ * Reading sub-buffer s: acquire head; s is there if s > (head >> sub_shift) -
+ * nr_subs; copy its header, check seq == s + 1; copy data up to head or, when
+ * head lies beyond, up to used; then read seq again: if it moved, what was
+ * copied may be torn and is thrown away.
+ */
+#define XFT_RING_MAGIC	  0x676e6972u /* "ring" */
+#define XFT_MIN_SUB_SHIFT 12
+#define XFT_MAX_SUB_SHIFT 22
+#define XFT_MAX_SUBS	  488
+#define XFT_MIN_SUBS	  4
+
+enum xft_ring_kind { XFT_RING_MAIN, XFT_RING_NMI };
+
+struct xft_ring_hdr {
+	u32 magic;
+	u32 cpu;
+	u32 kind;		/* enum xft_ring_kind */
+	u32 sub_shift;
+	u32 nr_subs;
+	u32 reserved0;
+	u64 self_gpa;
+	u64 reserved1[4];
+	u64 head;		/* position; written (release) after the data */
+	u64 writer[15];		/* the writer's own; readers ignore it */
+	u64 sub_gpa[XFT_MAX_SUBS];
+};
+
+/* The beginning of every sub-buffer, in clear; masked records follow. */
+struct xft_sub {
+	u64 seq;		/* number + 1; written first when (re)opened */
+	u64 base_tsc;		/* records count their time from here */
+	u64 records_before;	/* records in this ring before this one */
+	u32 epoch;		/* key */
+	u32 used;		/* bytes with this header, once closed; else 0 */
+	u64 reserved[4];
+};
+
+/*
+ * Records: whole 8-byte words, each XORed with the key. The first word:
+ *
+ *   bits  0..2   type
+ *   bits  3..4   context
+ *   bits  5..13  length of the record in words, with this one
+ *   bits 14..21  depth (ENTRY, RETURN): traced calls above it
+ *   bits 22..63  TSC ticks since the sub-buffer's base_tsc
+ *
+ * ENTRY and RETURN are two words; the second is
+ *   ENTRY   bits 0..31 function, 32..63 return address into its caller
+ *   RETURN  bits 0..31 function, 32..63 zero
+ * as the low half of an address in the top 2 GiB (all kernel and module text).
+ *
+ * TASK (4 words): pid | tgid << 32, then comm[16]. It names the task of the
+ * records that follow in this ring, and is the first record of every
+ * sub-buffer.
+ */
+enum xft_type {
+	XFT_PAD,	/* never written: a zero word is no record */
+	XFT_ENTRY,
+	XFT_RETURN,
+	XFT_TASK,
+};
+
+enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
+
+#define XFT_CTX_SHIFT	 3
+#define XFT_WORDS_SHIFT	 5
+#define XFT_WORDS_MAX	 511
+#define XFT_DEPTH_SHIFT	 14
+#define XFT_DEPTH_MAX	 255
+#define XFT_TIME_SHIFT	 22
+#define XFT_TIME_BITS	 42	/* 24 minutes at 3 GHz */
+
+#define XFT_CALL_WORDS	 2
+#define XFT_TASK_WORDS	 4
+
+#define XFT_ADDR_HIGH	 0xffffffff00000000ULL
+
+static_assert(sizeof(struct xft_layout) == 24, "xft_layout");
+static_assert(offsetof(struct xft_ctl, heartbeat) == 72, "xft_ctl");
+static_assert(offsetof(struct xft_ctl, release) == 112, "xft_ctl");
+static_assert(sizeof(struct xft_ctl) == 200, "xft_ctl");
+static_assert(offsetof(struct xft_mbox, kfunc) == 48, "xft_mbox");
+static_assert(offsetof(struct xft_mbox, roots) == XFT_PAGE, "xft_mbox");
+static_assert(sizeof(struct xft_mbox) == XFT_MBOX_PAGES * XFT_PAGE, "xft_mbox");
+static_assert(offsetof(struct xft_ring_hdr, head) == 64, "xft_ring_hdr");
+static_assert(sizeof(struct xft_ring_hdr) == XFT_PAGE, "xft_ring_hdr");
+static_assert(sizeof(struct xft_sub) == 64, "xft_sub");
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xft_compat -- differences between kernels 6.1 and 6.12 (and after).
+ *
+ * Each case names the commit that made the difference.
+ */
+#ifndef XFT_COMPAT_H
+#define XFT_COMPAT_H
+
+#include <linux/ftrace.h>
+#include <linux/module.h>
+#include <linux/version.h>
+
+/*
+ * 37238abe3cb4 ("ftrace/function_graph: Pass fgraph_ops to function graph
+ * callbacks"), 6.11: callbacks get the ops, several users may register, and
+ * each has a word per task on the shadow stack for its own state.
+ * 41705c426275 ("fgraph: Pass ftrace_regs to entryfunc"), 6.14: and the
+ * registers.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define XFT_ENTRY_ARGS                                                         \
+	struct ftrace_graph_ent *trace, struct fgraph_ops *gops,               \
+		struct ftrace_regs *fregs
+#define XFT_RETURN_ARGS                                                        \
+	struct ftrace_graph_ret *trace, struct fgraph_ops *gops,               \
+		struct ftrace_regs *fregs
+#define XFT_HAS_TASK_VAR 1
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define XFT_ENTRY_ARGS	 struct ftrace_graph_ent *trace, struct fgraph_ops *gops
+#define XFT_RETURN_ARGS	 struct ftrace_graph_ret *trace, struct fgraph_ops *gops
+#define XFT_HAS_TASK_VAR 1
+#else
+#define XFT_ENTRY_ARGS	 struct ftrace_graph_ent *trace
+#define XFT_RETURN_ARGS	 struct ftrace_graph_ret *trace
+#define XFT_HAS_TASK_VAR 0
+#endif
+
+/* ac3b43283923 ("module: replace module_layout with module_memory"), 6.4. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define XFT_MODULE_TEXT_BASE offsetof(struct module, mem[MOD_TEXT].base)
+#define XFT_MODULE_TEXT_SIZE offsetof(struct module, mem[MOD_TEXT].size)
+#else
+#define XFT_MODULE_TEXT_BASE offsetof(struct module, core_layout.base)
+#define XFT_MODULE_TEXT_SIZE offsetof(struct module, core_layout.text_size)
+#endif
+
+#endif

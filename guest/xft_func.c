@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Function-graph hooks: which calls are recorded, and the records.
+ *
+ * The rule is the one of the stock tracer's set_graph_function: a root's entry
+ * marks the task, all that is called while the task is marked is recorded
+ * (interrupts that come in between too, with their context), the root's return
+ * takes the mark off. See kernel/trace/trace.h, ftrace_graph_addr().
+ */
+#define pr_fmt(fmt) "xftrace: " fmt
+
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/stop_machine.h>
+#include <linux/vmalloc.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+
+#include "xft_compat.h"
+#include "xft.h"
+
+static int (*xft_register)(struct fgraph_ops *ops);
+static void (*xft_unregister)(struct fgraph_ops *ops);
+
+/*
+ * Roots: a hash table of the low halves of their addresses, at most a quarter
+ * full, so the first look nearly always decides. 0 is a free place.
+ */
+static u32 *xft_roots __read_mostly;
+static u32 xft_roots_mask __read_mostly;
+static u32 xft_max_depth __read_mostly;
+
+static __always_inline u32 xft_root_slot(u32 func)
+{
+	/* Functions are 16-byte aligned; neighbours must not collide. */
+	return (func >> 4) ^ (func >> 15);
+}
+
+static __always_inline bool xft_is_root(u32 func)
+{
+	u32 slot = xft_root_slot(func);
+	u32 found;
+
+	while ((found = xft_roots[slot & xft_roots_mask])) {
+		if (found == func)
+			return true;
+		slot++;
+	}
+	return false;
+}
+
+#if XFT_HAS_TASK_VAR
+/*
+ * From 6.11 the mark is our word on the task's shadow stack: depth of the root
+ * plus one, 0 when the task is not marked.
+ */
+static unsigned long *(*xft_task_var)(struct fgraph_ops *ops);
+static struct ftrace_ret_stack *(*xft_ret_stack)(struct task_struct *t, int n);
+
+#define XFT_GOPS gops
+
+static __always_inline bool xft_marked(struct fgraph_ops *gops)
+{
+	return *xft_task_var(gops);
+}
+
+static __always_inline void xft_mark(struct fgraph_ops *gops, int depth)
+{
+	*xft_task_var(gops) = depth + 1;
+}
+
+static __always_inline void xft_unmark_at(struct fgraph_ops *gops, int depth)
+{
+	unsigned long *mark = xft_task_var(gops);
+
+	if (*mark == depth + 1)
+		*mark = 0;
+}
+
+static __always_inline unsigned long xft_caller(void)
+{
+	struct ftrace_ret_stack *top = xft_ret_stack(current, 0);
+
+	return top ? top->ret : 0;
+}
+
+/* The kernel clears the words when we register. */
+static void xft_unmark_all(void)
+{
+}
+#else
+/*
+ * Before 6.11 there is one user of the graph hooks at a time, so while we are
+ * registered the stock tracer's own mark is free for us.
+ */
+#define XFT_GOPS NULL
+
+static __always_inline bool xft_marked(void *unused)
+{
+	return trace_recursion_test(TRACE_GRAPH_BIT);
+}
+
+static __always_inline void xft_mark(void *unused, int depth)
+{
+	trace_recursion_set(TRACE_GRAPH_BIT);
+	trace_recursion_set_depth(depth);
+}
+
+static __always_inline void xft_unmark_at(void *unused, int depth)
+{
+	/*
+	 * Only few bits of the root's depth are kept; a marked task's root
+	 * lies at most three deep (trace_recursion.h says why).
+	 */
+	if (unlikely(depth <= 3) && depth == trace_recursion_depth())
+		trace_recursion_clear(TRACE_GRAPH_BIT);
+}
+
+static __always_inline unsigned long xft_caller(void)
+{
+	return current->ret_stack[current->curr_ret_stack].ret;
+}
+
+static int xft_unmark_stopped(void *unused)
+{
+	struct task_struct *p, *t;
+
+	for_each_process_thread(p, t)
+		t->trace_recursion &= ~(1UL << TRACE_GRAPH_BIT);
+	return 0;
+}
+
+/*
+ * A task that slept inside a root when tracing was last switched off is still
+ * marked. Only the task itself may touch the word, so all of them must stand
+ * still for the moment.
+ */
+static void xft_unmark_all(void)
+{
+	stop_machine(xft_unmark_stopped, NULL, NULL);
+}
+#endif
+
+/* Task context, in which nearly all calls are made, has the fast path. */
+static __always_inline bool xft_in_task(void)
+{
+	return likely(!(preempt_count() &
+			(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)));
+}
+
+/*
+ * Records are written with interrupts off. The way round the fast path is a
+ * tail call, so that the fast path needs no registers saved.
+ */
+static noinline notrace int xft_record_slow(u64 first, u64 second,
+					    unsigned long flags)
+{
+	xft_push_slow(first, second);
+	raw_local_irq_restore(flags);
+	return 1;
+}
+NOKPROBE_SYMBOL(xft_record_slow);
+
+static __always_inline int xft_record(u64 first, u64 second)
+{
+	unsigned long flags;
+	struct xft_ring *r;
+
+	raw_local_irq_save(flags);
+	r = this_cpu_read(xft_ring_main);
+	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current)))
+		return xft_record_slow(first, second, flags);
+	xft_ring_call(r, rdtsc(), first, second);
+	raw_local_irq_restore(flags);
+	return 1;
+}
+
+#define XFT_FIRST(type, depth)                                                 \
+	((u64)(depth) << XFT_DEPTH_SHIFT | XFT_CALL_WORDS << XFT_WORDS_SHIFT | \
+	 (type))
+
+static __always_inline u64 xft_entry_word(u32 func)
+{
+	return func | (u64)xft_caller() << 32;
+}
+
+/* A root is called: rarely enough to look at the task's name as well. */
+static noinline notrace int xft_enter_root(u32 func, u32 depth, void *gops)
+{
+	unsigned long flags;
+
+	xft_mark(gops, depth);
+	raw_local_irq_save(flags);
+	return xft_record_slow(XFT_FIRST(XFT_ENTRY, depth),
+			       xft_entry_word(func), flags);
+}
+NOKPROBE_SYMBOL(xft_enter_root);
+
+static notrace int xft_entry(XFT_ENTRY_ARGS)
+{
+	u32 func = trace->func;
+	u32 depth = trace->depth;
+
+	if (unlikely(depth >= xft_max_depth))
+		return 0;
+	if (xft_marked(XFT_GOPS))
+		return xft_record(XFT_FIRST(XFT_ENTRY, depth),
+				  xft_entry_word(func));
+	if (unlikely(xft_is_root(func)))
+		return xft_enter_root(func, depth, XFT_GOPS);
+	return 0;
+}
+NOKPROBE_SYMBOL(xft_entry);
+
+static notrace void xft_return(XFT_RETURN_ARGS)
+{
+	u32 depth = trace->depth;
+
+	/*
+	 * The mark goes first, as the record may be a tail call: what comes in
+	 * between is not recorded either way.
+	 */
+	xft_unmark_at(XFT_GOPS, depth);
+	xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func);
+}
+NOKPROBE_SYMBOL(xft_return);
+
+static struct fgraph_ops xft_fgraph_ops = {
+	.entryfunc = xft_entry,
+	.retfunc = xft_return,
+};
+
+static bool xft_registered;
+
+/* Is @addr the beginning of the kernel function @name? Asks the kernel. */
+static bool xft_is_kfunc(u64 addr, const char *name)
+{
+	char sym[KSYM_SYMBOL_LEN];
+	size_t len = strlen(name);
+
+	sprint_symbol(sym, addr);
+	return !strncmp(sym, name, len) && !strncmp(sym + len, "+0x0/", 5);
+}
+
+static int xft_take_kfunc(int index, const char *name, void *ret_fn)
+{
+	u64 addr = READ_ONCE(xft_mbox->kfunc[index]);
+
+	if (!xft_is_kfunc(addr, name)) {
+		pr_warn("the host's address of %s is wrong\n", name);
+		xft_ctl->detail = XFT_DETAIL_KFUNC + index;
+		return -EFAULT;
+	}
+	*(u64 *)ret_fn = addr;
+	return 0;
+}
+
+static int xft_take_kfuncs(void)
+{
+	int rc;
+
+	rc = xft_take_kfunc(XFT_KFUNC_REGISTER, "register_ftrace_graph",
+			    &xft_register);
+	if (!rc)
+		rc = xft_take_kfunc(XFT_KFUNC_UNREGISTER,
+				    "unregister_ftrace_graph", &xft_unregister);
+#if XFT_HAS_TASK_VAR
+	if (!rc)
+		rc = xft_take_kfunc(XFT_KFUNC_TASK_VAR, "fgraph_get_task_var",
+				    &xft_task_var);
+	if (!rc)
+		rc = xft_take_kfunc(XFT_KFUNC_RET_STACK,
+				    "ftrace_graph_get_ret_stack",
+				    &xft_ret_stack);
+#endif
+	return rc;
+}
+
+static int xft_take_roots(void)
+{
+	u32 nr = READ_ONCE(xft_mbox->nr_roots);
+	u32 size, i;
+
+	if (!nr || nr > XFT_MAX_ROOTS)
+		return -EINVAL;
+	size = roundup_pow_of_two(max(nr * 4, 64U));
+	xft_roots = kvcalloc(size, sizeof(*xft_roots), GFP_KERNEL);
+	if (!xft_roots)
+		return -ENOMEM;
+	xft_roots_mask = size - 1;
+	for (i = 0; i < nr; i++) {
+		u32 func = READ_ONCE(xft_mbox->roots[i]);
+		u32 slot = xft_root_slot(func);
+
+		while (xft_roots[slot & xft_roots_mask])
+			slot++;
+		xft_roots[slot & xft_roots_mask] = func;
+	}
+	return 0;
+}
+
+int xft_func_start(void)
+{
+	int rc;
+
+	/*
+	 * Kernel functions whose address nobody takes have no ENDBR, so with
+	 * IBT on, a call by address would be a fault.
+	 */
+	if (IS_ENABLED(CONFIG_X86_KERNEL_IBT) && boot_cpu_has(X86_FEATURE_IBT)) {
+		xft_ctl->detail = XFT_DETAIL_IBT;
+		return -EOPNOTSUPP;
+	}
+	rc = xft_take_kfuncs();
+	if (rc)
+		return rc;
+	xft_max_depth = READ_ONCE(xft_mbox->max_depth);
+	if (!xft_max_depth || xft_max_depth > XFT_DEPTH_MAX)
+		xft_max_depth = XFT_DEPTH_MAX + 1;
+	rc = xft_take_roots();
+	if (rc) {
+		xft_ctl->detail = XFT_DETAIL_PARAM;
+		return rc;
+	}
+	xft_unmark_all();
+	rc = xft_register(&xft_fgraph_ops);
+	if (rc) {
+		xft_ctl->detail = XFT_DETAIL_REGISTER;
+		kvfree(xft_roots);
+		xft_roots = NULL;
+		return rc;
+	}
+	xft_registered = true;
+	return 0;
+}
+
+static void xft_nothing(void *unused)
+{
+}
+
+void xft_func_stop(void)
+{
+	if (!xft_registered)
+		return;
+	xft_unregister(&xft_fgraph_ops);
+	xft_registered = false;
+	/*
+	 * ftrace does not wait for hooks that are running, as its own tracer is
+	 * never unloaded. A task may have been preempted at the hook's first
+	 * instruction: wait until each has scheduled (rcu_tasks); idle tasks,
+	 * which that leaves out, run hooks with preemption off (rude); and no
+	 * CPU may still sit in an interrupt that came before (IPI).
+	 */
+	synchronize_rcu_tasks();
+	synchronize_rcu_tasks_rude();
+	on_each_cpu(xft_nothing, NULL, true);
+	kvfree(xft_roots);
+	xft_roots = NULL;
+}

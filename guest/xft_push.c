@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rings: memory for them, and the slow path of their writer.
+ */
+#define pr_fmt(fmt) "xftrace: " fmt
+
+#include <linux/cpu.h>
+#include <linux/gfp.h>
+#include <linux/hardirq.h>
+#include <linux/kprobes.h>
+#include <linux/slab.h>
+#include <asm/io.h>
+#include <asm/msr.h>
+
+#include "xft.h"
+
+/* NMIs are rare, and what they call is short. */
+#define XFT_NMI_SUB_SHIFT 12
+#define XFT_NMI_SUBS	  16
+
+/* For CPUs that came up after tracing was switched on: it has no memory. */
+static struct xft_ring xft_no_ring;
+
+DEFINE_PER_CPU(struct xft_ring *, xft_ring_main) = &xft_no_ring;
+DEFINE_PER_CPU(struct xft_ring *, xft_ring_nmi) = &xft_no_ring;
+
+static u64 *xft_dir;	/* page with the ring headers' addresses */
+
+noinline notrace void xft_push_slow(u64 first, u64 second)
+{
+	struct task_struct *task = current;
+	u32 pc = preempt_count();
+	u64 tsc = rdtsc();
+	struct xft_ring *r;
+	u64 comm[2];
+
+	if (pc & NMI_MASK) {
+		r = this_cpu_read(xft_ring_nmi);
+		first |= XFT_CTX_NMI << XFT_CTX_SHIFT;
+	} else {
+		r = this_cpu_read(xft_ring_main);
+		if (pc & HARDIRQ_MASK)
+			first |= XFT_CTX_IRQ << XFT_CTX_SHIFT;
+		else if (pc & SOFTIRQ_OFFSET)
+			first |= XFT_CTX_SOFTIRQ << XFT_CTX_SHIFT;
+	}
+	BUILD_BUG_ON(sizeof(task->comm) != sizeof(comm));
+	/* May be torn by a rename on another CPU; the host escapes it. */
+	comm[0] = READ_ONCE(*(u64 *)&task->comm[0]);
+	comm[1] = READ_ONCE(*(u64 *)&task->comm[8]);
+	if (xft_ring_prepare(r, task, tsc, task->pid, task->tgid, comm))
+		xft_ring_call(r, tsc, first, second);
+}
+NOKPROBE_SYMBOL(xft_push_slow);
+
+static void xft_ring_free(struct xft_ring *r)
+{
+	struct xft_ring_hdr *hdr = xft_ring_hdr(r);
+	struct xft_sub **subs = r->subs;
+	u32 i;
+
+	for (i = 0; subs && i < hdr->nr_subs; i++)
+		free_pages((unsigned long)subs[i], hdr->sub_shift - PAGE_SHIFT);
+	kfree(subs);
+	memzero_explicit(hdr, sizeof(*hdr));
+	free_page((unsigned long)hdr);
+}
+
+static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr)
+{
+	struct xft_ring_hdr *hdr = (void *)get_zeroed_page(GFP_KERNEL);
+	struct xft_ring *r = (void *)hdr;
+	u32 i;
+
+	BUILD_BUG_ON(sizeof(*hdr) != PAGE_SIZE);
+	if (!hdr)
+		return NULL;
+	hdr->cpu = cpu;
+	hdr->kind = kind;
+	hdr->sub_shift = shift;
+	hdr->self_gpa = virt_to_phys(hdr);
+	r->mbox = xft_mbox;
+	r->subs = kcalloc(nr, sizeof(*r->subs), GFP_KERNEL);
+	if (!r->subs)
+		goto free;
+	for (i = 0; i < nr; i++) {
+		r->subs[i] = (void *)__get_free_pages(
+			GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
+				__GFP_RETRY_MAYFAIL,
+			shift - PAGE_SHIFT);
+		if (!r->subs[i])
+			goto free;
+		hdr->sub_gpa[i] = virt_to_phys(r->subs[i]);
+		hdr->nr_subs = i + 1;
+	}
+	hdr->magic = XFT_RING_MAGIC;
+	return r;
+free:
+	xft_ring_free(r);
+	return NULL;
+}
+
+static int xft_ring_add(struct xft_ring **slot, int cpu, u32 kind, u32 shift,
+			u32 nr, u32 *nr_rings)
+{
+	struct xft_ring *r;
+
+	if (*nr_rings >= 2 * XFT_MAX_CPUS)
+		return -E2BIG;
+	r = xft_ring_alloc(cpu, kind, shift, nr);
+	if (!r)
+		return -ENOMEM;
+	xft_dir[(*nr_rings)++] = xft_ring_hdr(r)->self_gpa;
+	*slot = r;
+	return 0;
+}
+
+int xft_push_alloc(u32 sub_shift, u32 nr_subs)
+{
+	u32 nr = 0;
+	int cpu, rc = 0;
+
+	if (sub_shift < XFT_MIN_SUB_SHIFT || sub_shift > XFT_MAX_SUB_SHIFT ||
+	    nr_subs < XFT_MIN_SUBS || nr_subs > XFT_MAX_SUBS)
+		return -EINVAL;
+	xft_dir = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!xft_dir)
+		return -ENOMEM;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		rc = xft_ring_add(per_cpu_ptr(&xft_ring_main, cpu), cpu,
+				  XFT_RING_MAIN, sub_shift, nr_subs, &nr);
+		if (!rc)
+			rc = xft_ring_add(per_cpu_ptr(&xft_ring_nmi, cpu), cpu,
+					  XFT_RING_NMI, XFT_NMI_SUB_SHIFT,
+					  XFT_NMI_SUBS, &nr);
+		if (rc)
+			break;
+	}
+	cpus_read_unlock();
+	if (rc) {
+		xft_push_free();
+		return rc;
+	}
+	xft_ctl->rings_gpa = virt_to_phys(xft_dir);
+	smp_store_release(&xft_ctl->nr_rings, nr);
+	return 0;
+}
+
+/* Call @fn on all rings that have memory. */
+static __always_inline void xft_for_each_ring(void (*fn)(struct xft_ring **))
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (per_cpu(xft_ring_main, cpu) != &xft_no_ring)
+			fn(per_cpu_ptr(&xft_ring_main, cpu));
+		if (per_cpu(xft_ring_nmi, cpu) != &xft_no_ring)
+			fn(per_cpu_ptr(&xft_ring_nmi, cpu));
+	}
+}
+
+static void xft_kick_one(struct xft_ring **slot)
+{
+	xft_ring_kick(*slot, rdtsc());
+}
+
+static void xft_close_one(struct xft_ring **slot)
+{
+	xft_ring_close(*slot);
+}
+
+static void xft_free_one(struct xft_ring **slot)
+{
+	xft_ring_free(*slot);
+	*slot = &xft_no_ring;
+}
+
+void xft_push_kick(void)
+{
+	xft_for_each_ring(xft_kick_one);
+}
+
+void xft_push_close(void)
+{
+	xft_for_each_ring(xft_close_one);
+}
+
+void xft_push_free(void)
+{
+	smp_store_release(&xft_ctl->nr_rings, 0);
+	xft_ctl->rings_gpa = 0;
+	xft_for_each_ring(xft_free_one);
+	free_page((unsigned long)xft_dir);
+	xft_dir = NULL;
+}
