@@ -28,8 +28,8 @@ PKGS	:= jansson libelf libpmem liblzma libzstd zlib libtraceevent libtracefs
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
-SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma	:= ,
+SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 XCFLAGS	= -std=gnu11 -D_GNU_SOURCE $(WARN) $(SAN) $(CFLAGS) \
 	  -DXF_VERSION='"$(VERSION)"' -DXF_LIBDIR='"$(PREFIX)/lib/xftrace"' \
 	  $(shell pkg-config --cflags $(PKGS))
@@ -110,10 +110,75 @@ endif
 	$(call build-module,$(KDIR),$(O)/guest/module)
 	@echo "  MODULE  $(O)/guest/module/xftrace.ko"
 
-$(O)/guest/%/xftrace.ko: $(GUESTSRC) $(O)/kernels/%/release
+$(O)/guest/%/xftrace.ko: $(GUESTSRC) | $(O)/kernels/%/release
 	$(say) MODULE $@
 	$(call build-module,$(O)/kernels/$*/headers,$(@D))
 	@touch $@
+
+# Kernels and the demo guest. Debian's packages are unpacked, not installed.
+KERNELS	:= 6.1 6.12
+
+$(KERNELS:%=$(O)/kernels/%/release): $(O)/kernels/%/release:
+	$(Q)O=$(O) sh scripts/kernels.sh $*
+
+# One folder a kernel, named after its release, for 'xftrace guest start'.
+DEMOSRC	:= $(wildcard guest/demo/*)
+
+$(O)/demo/.%: $(O)/guest/%/xftrace.ko $(DEMOSRC) | $(O)/kernels/%/release
+	$(say) GUEST $*
+	$(Q)d=$(O)/demo/$$(cat $(O)/kernels/$*/release) && mkdir -p $$d && \
+		sh guest/demo/build.sh $(O)/kernels/$* $< $$d/initrd && \
+		ln -sf ../../kernels/$*/vmlinuz $$d/vmlinuz && \
+		{ [ $* != 6.1 ] || ln -sfn $${d##*/} $(O)/demo/default; }
+	@touch $@
+
+.PHONY: setup-build setup-guest setup-test demo-image
+setup-build:
+	$(Q)sh scripts/setup.sh build
+setup-guest:
+	$(Q)sh scripts/setup.sh build guest
+setup-test:
+	$(Q)sh scripts/setup.sh build guest test
+
+demo-image: $(O)/demo/.6.1
+demo-images: $(KERNELS:%=$(O)/demo/.%)
+
+# Set-up comes first, whatever -j says.
+.PHONY: demo
+demo: setup-guest
+	$(Q)$(MAKE) all demo-image
+	$(Q)O=$(O) sh scripts/demo.sh
+
+.PHONY: check check-unit check-guest check-long
+check: setup-test
+	$(Q)$(MAKE) all demo-images
+	$(Q)O=$(O) bash tests/run.sh unit cli guest
+
+check-unit:
+	$(Q)O=$(O) bash tests/run.sh unit cli
+
+check-guest: setup-test
+	$(Q)$(MAKE) all demo-images
+	$(Q)O=$(O) bash tests/run.sh guest
+
+check-long: setup-test
+	$(Q)$(MAKE) all demo-images
+	$(Q)O=$(O) bash tests/run.sh long
+
+.PHONY: bench
+bench: setup-test
+	$(Q)$(MAKE) all demo-images
+	$(Q)O=$(O) bash tests/bench/run.sh
+
+.PHONY: install
+install: $(O)/xftrace
+	install -Dm755 $(O)/xftrace $(DESTDIR)$(PREFIX)/bin/xftrace
+	for p in man/*.1 man/*.5 man/*.7; do [ ! -e $$p ] || install -Dm644 $$p \
+		$(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/$${p##*/}; done
+	install -Dm644 scripts/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xftrace
+	install -d $(DESTDIR)$(PREFIX)/src/xftrace
+	install -m644 $(GUESTSRC) $(DESTDIR)$(PREFIX)/src/xftrace
 
 -include $(OBJS:.o=.d) $(UNITBIN:=.d)
 

@@ -61,7 +61,7 @@ enum xft_state {
 };
 
 enum xft_cmd {
-	XFT_CMD_PING = 1,	/* answers, changes nothing */
+	XFT_CMD_PING = 1,	/* answers, renews clock_tsc, clock_real_ns */
 	XFT_CMD_START,		/* allocate rings, hook; -EBUSY when tracing */
 	XFT_CMD_STOP,		/* unhook, close sub-buffers; rings stay */
 	XFT_CMD_RELEASE,	/* free the rings; -EBUSY while tracing */

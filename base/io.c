@@ -55,42 +55,67 @@ int io_read_file(const char *path, size_t max, struct buf *ret_data,
 	return 0;
 }
 
+int io_replace_begin(struct io_replace *r, const char *path, struct xf_err *err)
+{
+	struct io_replace new = IO_REPLACE_INIT;
+	struct stat st;
+
+	new.path = strdup(path);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		new.fd = open(path, O_WRONLY | O_CLOEXEC);
+	} else if (asprintf(&new.tmp, "%s.XXXXXX", path) < 0) {
+		new.tmp = NULL;
+		errno = ENOMEM;
+	} else {
+		new.fd = mkostemp(new.tmp, O_CLOEXEC);
+	}
+	if (new.fd < 0) {
+		int rc = xf_fail_errno(err, "cannot write %s", path);
+
+		free(xf_take(new.tmp));
+		io_replace_cancel(&new);
+		return rc;
+	}
+	*r = new;
+	return 0;
+}
+
+int io_replace_commit(struct io_replace *r, mode_t mode, struct xf_err *err)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (r->tmp && (fchmod(r->fd, mode & ~mask) || rename(r->tmp, r->path)))
+		return xf_fail_errno(err, "%s", r->path);
+	free(xf_take(r->tmp));
+	io_replace_cancel(r);
+	return 0;
+}
+
+void io_replace_cancel(struct io_replace *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	if (r->tmp)
+		unlink(r->tmp);
+	free(r->tmp);
+	free(r->path);
+	*r = (struct io_replace)IO_REPLACE_INIT;
+}
+
 int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 		    struct xf_err *err)
 {
-	_cleanup_free_ char *tmp = NULL;
-	_cleanup_close_ int fd = -1;
-	struct stat st;
+	_cleanup_(io_replace_cancel) struct io_replace r = IO_REPLACE_INIT;
 	int rc;
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			return xf_fail_errno(err, "%s", path);
-		rc = io_write_all(fd, data, len, err);
-		return rc ? xf_prefix(err, rc, "%s", path) : 0;
-	}
-	if (asprintf(&tmp, "%s.XXXXXX", path) < 0) {
-		tmp = NULL;
-		return xf_fail(err, -ENOMEM, "%s: out of memory", path);
-	}
-	fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd < 0)
-		return xf_fail_errno(err, "%s: cannot create a file beside it",
-				     path);
-	rc = io_write_all(fd, data, len, err);
-	if (rc) {
-		rc = xf_prefix(err, rc, "%s", path);
-		goto fail;
-	}
-	if (fchmod(fd, mode) || rename(tmp, path)) {
-		rc = xf_fail_errno(err, "%s", path);
-		goto fail;
-	}
-	return 0;
-fail:
-	unlink(tmp);
-	return rc;
+	rc = io_replace_begin(&r, path, err);
+	if (rc)
+		return rc;
+	rc = io_write_all(r.fd, data, len, err);
+	if (rc)
+		return xf_prefix(err, rc, "%s", path);
+	return io_replace_commit(&r, mode, err);
 }
 
 int io_make_folders(const char *path, mode_t mode, struct xf_err *err)

@@ -22,10 +22,29 @@ int io_read_file(const char *path, size_t max, struct buf *ret_data,
 		 struct xf_err *err);
 
 /*
- * Replace @path by @data: a reader sees the old file or the whole new one. The
- * new file lies in the same folder until it is complete and has @mode. A path
- * that is there but is no regular file (a FIFO, /dev/stdout) is written to.
+ * A file that is written as a whole: a reader sees the old one or the new one,
+ * whole. The new one lies in the same folder until it is complete. A path that
+ * is there but is no regular file (a FIFO, a terminal) is written to directly.
+ *
+ *	_cleanup_(io_replace_cancel) struct io_replace r = IO_REPLACE_INIT;
+ *	io_replace_begin(&r, path, err);
+ *	... write to r.fd ...
+ *	io_replace_commit(&r, 0644, err);	subject to the umask
  */
+struct io_replace {
+	int fd;
+	char *path, *tmp;	/* owned */
+};
+
+#define IO_REPLACE_INIT { .fd = -1 }
+
+int io_replace_begin(struct io_replace *r, const char *path,
+		     struct xf_err *err);
+int io_replace_commit(struct io_replace *r, mode_t mode, struct xf_err *err);
+/* Harmless after a commit. */
+void io_replace_cancel(struct io_replace *r);
+
+/* All of it in one call. */
 int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 		    struct xf_err *err);
 

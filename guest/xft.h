@@ -38,6 +38,8 @@ void xft_mailbox_exit(void);
 DECLARE_PER_CPU(struct xft_ring *, xft_ring_main);
 DECLARE_PER_CPU(struct xft_ring *, xft_ring_nmi);
 
+/* Once, before all else. */
+void xft_push_init(void);
 /* Rings for all online CPUs. -ENOMEM, -EINVAL, -E2BIG. */
 int xft_push_alloc(u32 sub_shift, u32 nr_subs);
 /* Have writers look at key and time; from the poll thread. */

@@ -31,8 +31,17 @@ static void (*xft_unregister)(struct fgraph_ops *ops);
  * Roots: a hash table of the low halves of their addresses, at most a quarter
  * full, so the first look nearly always decides. 0 is a free place.
  */
-static u32 *xft_roots __read_mostly;
-static u32 xft_roots_mask __read_mostly;
+struct xft_roots {
+	u32 mask;
+	u32 func[];
+};
+
+/*
+ * The empty table is in use while the kernel patches its functions, one by one:
+ * a tree that is recorded is recorded whole.
+ */
+static struct xft_roots xft_no_roots = { .mask = 0, .func = { 0 } };
+static struct xft_roots *xft_roots __read_mostly = &xft_no_roots;
 static u32 xft_max_depth __read_mostly;
 
 static __always_inline u32 xft_root_slot(u32 func)
@@ -43,10 +52,11 @@ static __always_inline u32 xft_root_slot(u32 func)
 
 static __always_inline bool xft_is_root(u32 func)
 {
+	const struct xft_roots *roots = READ_ONCE(xft_roots);
 	u32 slot = xft_root_slot(func);
 	u32 found;
 
-	while ((found = xft_roots[slot & xft_roots_mask])) {
+	while ((found = roots->func[slot & roots->mask])) {
 		if (found == func)
 			return true;
 		slot++;
@@ -281,31 +291,34 @@ static int xft_take_kfuncs(void)
 	return rc;
 }
 
-static int xft_take_roots(void)
+static int xft_take_roots(struct xft_roots **ret_roots)
 {
 	u32 nr = READ_ONCE(xft_mbox->nr_roots);
+	struct xft_roots *roots;
 	u32 size, i;
 
 	if (!nr || nr > XFT_MAX_ROOTS)
 		return -EINVAL;
 	size = roundup_pow_of_two(max(nr * 4, 64U));
-	xft_roots = kvcalloc(size, sizeof(*xft_roots), GFP_KERNEL);
-	if (!xft_roots)
+	roots = kvzalloc(struct_size(roots, func, size), GFP_KERNEL);
+	if (!roots)
 		return -ENOMEM;
-	xft_roots_mask = size - 1;
+	roots->mask = size - 1;
 	for (i = 0; i < nr; i++) {
 		u32 func = READ_ONCE(xft_mbox->roots[i]);
 		u32 slot = xft_root_slot(func);
 
-		while (xft_roots[slot & xft_roots_mask])
+		while (roots->func[slot & roots->mask])
 			slot++;
-		xft_roots[slot & xft_roots_mask] = func;
+		roots->func[slot & roots->mask] = func;
 	}
+	*ret_roots = roots;
 	return 0;
 }
 
 int xft_func_start(void)
 {
+	struct xft_roots *roots;
 	int rc;
 
 	/*
@@ -322,7 +335,7 @@ int xft_func_start(void)
 	xft_max_depth = READ_ONCE(xft_mbox->max_depth);
 	if (!xft_max_depth || xft_max_depth > XFT_DEPTH_MAX)
 		xft_max_depth = XFT_DEPTH_MAX + 1;
-	rc = xft_take_roots();
+	rc = xft_take_roots(&roots);
 	if (rc) {
 		xft_ctl->detail = XFT_DETAIL_PARAM;
 		return rc;
@@ -331,11 +344,11 @@ int xft_func_start(void)
 	rc = xft_register(&xft_fgraph_ops);
 	if (rc) {
 		xft_ctl->detail = XFT_DETAIL_REGISTER;
-		kvfree(xft_roots);
-		xft_roots = NULL;
+		kvfree(roots);
 		return rc;
 	}
 	xft_registered = true;
+	smp_store_release(&xft_roots, roots);
 	return 0;
 }
 
@@ -345,8 +358,11 @@ static void xft_nothing(void *unused)
 
 void xft_func_stop(void)
 {
+	struct xft_roots *roots = xft_roots;
+
 	if (!xft_registered)
 		return;
+	WRITE_ONCE(xft_roots, &xft_no_roots);
 	xft_unregister(&xft_fgraph_ops);
 	xft_registered = false;
 	/*
@@ -359,6 +375,5 @@ void xft_func_stop(void)
 	synchronize_rcu_tasks();
 	synchronize_rcu_tasks_rude();
 	on_each_cpu(xft_nothing, NULL, true);
-	kvfree(xft_roots);
-	xft_roots = NULL;
+	kvfree(roots);
 }

@@ -28,6 +28,14 @@ struct xft_ctl *xft_ctl;
 struct xft_mbox *xft_mbox;
 static struct task_struct *xft_thread;
 
+/* Lets the host put a wall clock time beside time stamps. */
+static int xft_ping(void)
+{
+	xft_ctl->clock_tsc = rdtsc();
+	xft_ctl->clock_real_ns = ktime_get_real_ns();
+	return 0;
+}
+
 static int xft_start(void)
 {
 	int rc;
@@ -44,8 +52,6 @@ static int xft_start(void)
 		xft_ctl->detail = XFT_DETAIL_RINGS;
 		return rc;
 	}
-	xft_ctl->clock_tsc = rdtsc();
-	xft_ctl->clock_real_ns = ktime_get_real_ns();
 	rc = xft_func_start();
 	if (rc) {
 		xft_push_free();
@@ -79,7 +85,7 @@ static int xft_answer(u32 cmd)
 {
 	switch (cmd) {
 	case XFT_CMD_PING:
-		return 0;
+		return xft_ping();
 	case XFT_CMD_START:
 		return xft_start();
 	case XFT_CMD_STOP:
@@ -148,6 +154,7 @@ int xft_mailbox_init(void)
 	ctl->poll_ms = XFT_POLL_MS;
 	strscpy(ctl->release, utsname()->release, sizeof(ctl->release));
 	xft_fill_layout(&ctl->layout);
+	xft_push_init();
 
 	xft_thread = kthread_run(xft_poll, NULL, "xftrace");
 	if (IS_ERR(xft_thread)) {

@@ -21,8 +21,8 @@
 /* For CPUs that came up after tracing was switched on: it has no memory. */
 static struct xft_ring xft_no_ring;
 
-DEFINE_PER_CPU(struct xft_ring *, xft_ring_main) = &xft_no_ring;
-DEFINE_PER_CPU(struct xft_ring *, xft_ring_nmi) = &xft_no_ring;
+DEFINE_PER_CPU(struct xft_ring *, xft_ring_main);
+DEFINE_PER_CPU(struct xft_ring *, xft_ring_nmi);
 
 static u64 *xft_dir;	/* page with the ring headers' addresses */
 
@@ -175,6 +175,17 @@ static void xft_free_one(struct xft_ring **slot)
 {
 	xft_ring_free(*slot);
 	*slot = &xft_no_ring;
+}
+
+/* The module loader does not relocate per-CPU data: no static initializer. */
+void xft_push_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		per_cpu(xft_ring_main, cpu) = &xft_no_ring;
+		per_cpu(xft_ring_nmi, cpu) = &xft_no_ring;
+	}
 }
 
 void xft_push_kick(void)

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xft_record -- taking records apart, on the host.
+ *
+ * The only place where the bit fields of xft_abi.h are read. Bytes come from
+ * the guest: a word that is no possible record has a length of 0.
+ */
+#ifndef XFT_RECORD_H
+#define XFT_RECORD_H
+
+#include "xft_abi.h"
+
+static inline u32 xft_type(u64 first)
+{
+	return first & 7;
+}
+
+static inline u32 xft_context(u64 first)
+{
+	return first >> XFT_CTX_SHIFT & 3;
+}
+
+static inline u32 xft_depth(u64 first)
+{
+	return first >> XFT_DEPTH_SHIFT & XFT_DEPTH_MAX;
+}
+
+static inline u64 xft_delta(u64 first)
+{
+	return first >> XFT_TIME_SHIFT;
+}
+
+/*
+ * Length in words of the record that begins with @first (unmasked), or 0 when
+ * it is none: a type that this reader does not know may have any length but 0,
+ * so that an older reader can skip what a newer guest writes.
+ */
+static inline u32 xft_words(u64 first)
+{
+	u32 words = first >> XFT_WORDS_SHIFT & XFT_WORDS_MAX;
+
+	switch (xft_type(first)) {
+	case XFT_PAD:
+		return 0;
+	case XFT_ENTRY:
+	case XFT_RETURN:
+		return words == XFT_CALL_WORDS ? words : 0;
+	case XFT_TASK:
+		return words == XFT_TASK_WORDS ? words : 0;
+	default:
+		return words;
+	}
+}
+
+/* A 32-bit function or caller as an address. */
+static inline u64 xft_address(u32 low)
+{
+	return XFT_ADDR_HIGH | low;
+}
+
+#endif

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "mailbox.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "memfile.h"
+#include "scan.h"
+#include "shared.h"
+
+#define PING_TIMEOUT_MS 3000
+#define MAX_CANDIDATES	64
+
+static unsigned int ms_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - start->tv_sec) * 1000 +
+	       (now.tv_nsec - start->tv_nsec) / 1000000;
+}
+
+static bool is_ctl(const struct xft_ctl *ctl, uint64_t gpa)
+{
+	return ctl->magic[0] == XFT_MAGIC0 && ctl->magic[1] == XFT_MAGIC1 &&
+	       ctl->self_gpa == gpa;
+}
+
+int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
+		struct xf_err *err)
+{
+	struct xft_ctl ctl;
+	int rc;
+
+	rc = memfile_read(mb->mf, mb->ctl_gpa, &ctl, sizeof(ctl), err);
+	if (rc)
+		return rc;
+	if (!is_ctl(&ctl, mb->ctl_gpa) || ctl.instance != mb->instance)
+		return xf_fail(err, -EBADMSG,
+			       "the guest's xftrace module is gone (unloaded, "
+			       "or the guest rebooted)");
+	ctl.release[sizeof(ctl.release) - 1] = '\0';
+	*ret_ctl = ctl;
+	return 0;
+}
+
+/* What a refusal is about, for the user. */
+static int explain(const struct xft_ctl *ctl, struct xf_err *err)
+{
+	int code = ctl->status;
+
+	if (code >= 0 || code < -4095)
+		code = -EBADMSG;
+	switch (ctl->detail) {
+	case XFT_DETAIL_KFUNC + XFT_KFUNC_REGISTER:
+	case XFT_DETAIL_KFUNC + XFT_KFUNC_UNREGISTER:
+	case XFT_DETAIL_KFUNC + XFT_KFUNC_TASK_VAR:
+	case XFT_DETAIL_KFUNC + XFT_KFUNC_RET_STACK:
+		return xf_fail(err, code,
+			       "the symbols do not fit the running kernel (%s): "
+			       "give the right file with --symbols",
+			       ctl->release);
+	case XFT_DETAIL_RINGS:
+		return xf_fail(err, code,
+			       "the guest has no memory for rings of that "
+			       "size: choose a smaller --ring-size");
+	case XFT_DETAIL_REGISTER:
+		if (code == -EBUSY)
+			return xf_fail(err, code,
+				       "another user of the guest's function "
+				       "graph hooks is active: set its "
+				       "current_tracer to nop first");
+		return xf_fail(err, code,
+			       "the guest's ftrace refuses to be switched on: "
+			       "%s", strerror(-code));
+	case XFT_DETAIL_PARAM:
+		return xf_fail(err, code, "the guest refuses a parameter: %s",
+			       strerror(-code));
+	case XFT_DETAIL_IBT:
+		return xf_fail(err, code,
+			       "the guest kernel runs with IBT, which forbids "
+			       "calls by address: boot it with ibt=off");
+	default:
+		return xf_fail(err, code, "the guest module answered: %s",
+			       strerror(-code));
+	}
+}
+
+int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
+		    unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
+		    struct xf_err *err)
+{
+	struct timespec start, nap = { .tv_nsec = 2000000 };
+	unsigned int waited;
+	struct xft_ctl ctl;
+	uint32_t seq;
+	int rc;
+
+	rc = mailbox_ctl(mb, &ctl, err);
+	if (rc)
+		return rc;
+	/*
+	 * Another number than the last one answered and the last one asked (a
+	 * host that died may have left a request behind).
+	 */
+	seq = shared_load(&mb->mbox->seq);
+	if (seq == ctl.seq_done || seq + 1 == ctl.seq_done)
+		seq = ctl.seq_done;
+	seq++;
+	mb->mbox->cmd = cmd;
+	/* Release: the guest that sees seq sees cmd and parameters. */
+	shared_store(&mb->mbox->seq, seq);
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		rc = mailbox_ctl(mb, &ctl, err);
+		if (rc)
+			return rc;
+		if (ctl.seq_done == seq)
+			break;
+		waited = ms_since(&start);
+		if (waited > timeout_ms)
+			return xf_fail(err, -ETIMEDOUT,
+				       "the guest's xftrace module did not "
+				       "answer within %u s",
+				       (timeout_ms + 999) / 1000);
+		if (wait && !wait(arg, waited))
+			return xf_fail(err, -EINTR, "interrupted");
+		nanosleep(&nap, NULL);
+	}
+	/* status and detail were written before seq_done: read them after. */
+	shared_order_loads();
+	rc = mailbox_ctl(mb, &ctl, err);
+	if (rc)
+		return rc;
+	return ctl.status ? explain(&ctl, err) : 0;
+}
+
+int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
+		  unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
+		  struct xf_err *err)
+{
+	if (!start->nr_roots || start->nr_roots > XFT_MAX_ROOTS)
+		return xf_fail(err, -E2BIG,
+			       "%u functions: at most %u can be traced at once",
+			       start->nr_roots, XFT_MAX_ROOTS);
+	mb->mbox->sub_shift = start->sub_shift;
+	mb->mbox->nr_subs = start->nr_subs;
+	mb->mbox->max_depth = start->max_depth;
+	mb->mbox->nr_roots = start->nr_roots;
+	memcpy(mb->mbox->roots, start->roots,
+	       start->nr_roots * sizeof(*start->roots));
+	memcpy(mb->mbox->kfunc, start->kfunc, sizeof(start->kfunc));
+	return mailbox_request(mb, XFT_CMD_START, timeout_ms, wait, arg, err);
+}
+
+void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key)
+{
+	mb->mbox->key[key->epoch & 1] = key->key;
+	/* Release: a guest that sees the epoch sees its key. */
+	shared_store(&mb->mbox->epoch, key->epoch);
+}
+
+struct candidate {
+	uint64_t gpa;
+	uint64_t heartbeat;	/* when first seen */
+};
+
+struct candidates {
+	const struct memfile *mf;
+	struct candidate c[MAX_CANDIDATES];
+	size_t nr;
+};
+
+static int add_candidate(void *arg, uint64_t gpa, size_t pattern)
+{
+	struct candidates *all = arg;
+	struct xft_ctl ctl;
+
+	if (memfile_read(all->mf, gpa, &ctl, sizeof(ctl), NULL) == 0 &&
+	    is_ctl(&ctl, gpa))
+		all->c[all->nr++] = (struct candidate){ gpa, ctl.heartbeat };
+	return all->nr == MAX_CANDIDATES;
+}
+
+/* The block at @gpa, whose heart beats, becomes ours. */
+static int take_block(struct mailbox *mb, struct memfile *mf,
+		      const struct xft_ctl *ctl, struct xf_err *err)
+{
+	struct mailbox new = { .mf = mf,
+			       .ctl_gpa = ctl->self_gpa,
+			       .instance = ctl->instance };
+	void *map;
+	int rc;
+
+	if (ctl->abi_major != XFT_ABI_MAJOR)
+		return xf_fail(err, -EPROTO,
+			       "the guest's xftrace module speaks abi %u, this "
+			       "xftrace speaks %u: load the module that came "
+			       "with it",
+			       ctl->abi_major, XFT_ABI_MAJOR);
+	if (ctl->mbox_gpa % XFT_PAGE)
+		return xf_fail(err, -EBADMSG,
+			       "the guest's control block is damaged");
+	rc = memfile_map_writable(mf, ctl->mbox_gpa, sizeof(struct xft_mbox),
+				  &map, err);
+	if (rc)
+		return rc;
+	new.mbox = map;
+	rc = mailbox_request(&new, XFT_CMD_PING, PING_TIMEOUT_MS, NULL, NULL,
+			     err);
+	if (!rc)
+		*mb = new;
+	return rc;
+}
+
+/*
+ * A block that a reboot left behind may still look right while the pages of
+ * its mailbox belong to somebody else by now. So nothing is written before the
+ * heartbeat was seen to move.
+ */
+int mailbox_find(struct mailbox *mb, struct memfile *mf,
+		 unsigned int patience_ms, struct xf_err *err)
+{
+	static const uint64_t magic[2] = { XFT_MAGIC0, XFT_MAGIC1 };
+	static const struct scan_pattern pattern = { magic, sizeof(magic), 0 };
+	struct candidates found = { .mf = mf };
+	const struct scan scan = { .pattern = &pattern,
+				   .nr = 1,
+				   .hit = add_candidate,
+				   .arg = &found };
+	struct timespec start, nap = { .tv_nsec = 5000000 };
+	int rc;
+
+	rc = scan_pages(mf, &scan, err);
+	if (rc < 0)
+		return rc;
+	if (!found.nr)
+		return xf_fail(err, -ENOENT,
+			       "no xftrace module in the guest: load it there "
+			       "with 'insmod xftrace.ko' ('xftrace guest args' "
+			       "shows how)");
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		for (size_t i = 0; i < found.nr; i++) {
+			struct xft_ctl ctl;
+
+			if (memfile_read(mf, found.c[i].gpa, &ctl, sizeof(ctl),
+					 NULL) ||
+			    !is_ctl(&ctl, found.c[i].gpa) ||
+			    ctl.heartbeat == found.c[i].heartbeat)
+				continue;
+			return take_block(mb, mf, &ctl, err);
+		}
+		nanosleep(&nap, NULL);
+	} while (ms_since(&start) < patience_ms);
+	return xf_fail(err, -ETIMEDOUT,
+		       "the guest's xftrace module shows no sign of life: the "
+		       "guest is paused, hangs, or was rebooted and has not "
+		       "loaded the module again");
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mailbox -- requests to the guest module, and its replies.
+ *
+ *	mailbox_find(&mb, mf, err);		finds a live module
+ *	mailbox_set_key(&mb, &entry);		the first key, before START
+ *	mailbox_start(&mb, &start, ..., err);	hooks are in place
+ *	mailbox_request(&mb, XFT_CMD_STOP, ..., err);
+ *	mailbox_request(&mb, XFT_CMD_RELEASE, ..., err);
+ *
+ * Only the mailbox pages are mapped writable, by and for the memfile. One user at a time: the caller
+ * holds the guest's lock (xftrace/state.h).
+ *
+ * A request that the guest refuses gives the guest's errno and a sentence that
+ * says what to do about it.
+ */
+#ifndef XF_MAILBOX_H
+#define XF_MAILBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "key.h"
+#include "xft_abi.h"
+
+struct memfile;
+
+struct mailbox {
+	const struct memfile *mf;	/* borrowed */
+	uint64_t ctl_gpa;
+	uint64_t instance;		/* of the module that was found */
+	struct xft_mbox *mbox;		/* writable mapping; the memfile's */
+};
+
+/* What START takes. */
+struct mailbox_start {
+	uint32_t sub_shift;
+	uint32_t nr_subs;
+	uint32_t max_depth;		/* 0: no limit */
+	uint32_t nr_roots;
+	const uint64_t *roots;		/* ftrace sites, guest-virtual */
+	uint64_t kfunc[XFT_NR_KFUNCS];	/* by enum xft_kfunc; 0: not there */
+};
+
+/*
+ * Called every few milliseconds while a request waits, with the time it took so
+ * far. May be NULL. Returning false gives the request up (-EINTR); the guest
+ * may still carry it out.
+ */
+typedef bool (*mailbox_wait_fn)(void *arg, unsigned int waited_ms);
+
+/*
+ * Find the control block of a module that answers; one that is there gets
+ * @patience_ms to show that it lives. -ENOENT: the guest has
+ * none. -ETIMEDOUT: one is there, but it is silent (a paused or hung guest, or
+ * what is left of one before a reboot). -EPROTO: of another abi version.
+ */
+int mailbox_find(struct mailbox *mb, struct memfile *mf,
+		 unsigned int patience_ms, struct xf_err *err);
+
+/* A checked copy of the control block. -EBADMSG: it is gone. */
+int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
+		struct xf_err *err);
+
+int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
+		    unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
+		    struct xf_err *err);
+int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
+		  unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
+		  struct xf_err *err);
+
+/* Hand a key to the guest; it must be in the Klog already. */
+void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key);
+
+#endif

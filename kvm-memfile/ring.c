@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ring.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "memfile.h"
+#include "shared.h"
+#include "xft_record.h"
+
+static uint32_t sub_size(const struct ring *r)
+{
+	return 1U << r->sub_shift;
+}
+
+uint64_t ring_size(const struct ring *r)
+{
+	return (uint64_t)r->nr_subs << r->sub_shift;
+}
+
+int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
+	      struct xf_err *err)
+{
+	struct xft_ring_hdr hdr;
+	struct ring new = { 0 };
+	const void *page;
+	int rc;
+
+	rc = memfile_read(mf, gpa, &hdr, sizeof(hdr), err);
+	if (rc)
+		return rc;
+	if (hdr.magic != XFT_RING_MAGIC || hdr.self_gpa != gpa)
+		return xf_fail(err, -EBADMSG,
+			       "no ring header at gpa %#" PRIx64, gpa);
+	if (hdr.cpu >= XFT_MAX_CPUS * 16 || hdr.kind > XFT_RING_NMI ||
+	    hdr.sub_shift < XFT_MIN_SUB_SHIFT ||
+	    hdr.sub_shift > XFT_MAX_SUB_SHIFT || hdr.nr_subs < XFT_MIN_SUBS ||
+	    hdr.nr_subs > XFT_MAX_SUBS)
+		return xf_fail(err, -EBADMSG,
+			       "ring header at gpa %#" PRIx64
+			       ": impossible size (%u sub-buffers, shift %u)",
+			       gpa, hdr.nr_subs, hdr.sub_shift);
+	new.cpu = hdr.cpu;
+	new.kind = hdr.kind;
+	new.sub_shift = hdr.sub_shift;
+	new.nr_subs = hdr.nr_subs;
+	for (uint32_t i = 0; i < hdr.nr_subs; i++) {
+		if (hdr.sub_gpa[i] % XFT_PAGE)
+			return xf_fail(err, -EBADMSG,
+				       "cpu %u: sub-buffer %u is not aligned",
+				       hdr.cpu, i);
+		new.subs[i] = memfile_ptr(mf, hdr.sub_gpa[i], sub_size(&new));
+		if (!new.subs[i])
+			return xf_fail(err, -ERANGE,
+				       "cpu %u: sub-buffer %u is no guest RAM",
+				       hdr.cpu, i);
+	}
+	page = memfile_ptr(mf, gpa, sizeof(hdr));
+	if (!page)
+		return xf_fail(err, -ERANGE, "ring header is no guest RAM");
+	new.head = (const uint64_t *)((const char *)page +
+				      offsetof(struct xft_ring_hdr, head));
+	*r = new;
+	return 0;
+}
+
+/* Go to the beginning of sub-buffer @nr. */
+static void skip_to(struct ring *r, uint64_t nr)
+{
+	r->pos = nr << r->sub_shift;
+}
+
+static int give_up_sub(struct ring *r, uint64_t nr, struct xf_err *err,
+		       const char *why)
+{
+	skip_to(r, nr + 1);
+	r->bad++;
+	/* What it held is unknown: the next one's count says how many. */
+	r->lapped = true;
+	return xf_fail(err, -EBADMSG, "cpu %u: sub-buffer %" PRIu64 ": %s",
+		       r->cpu, nr, why);
+}
+
+int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
+{
+	/* Acquire: the records below head are complete. */
+	uint64_t head = shared_load(r->head);
+	uint64_t open = head >> r->sub_shift;
+	uint64_t nr, start, end;
+	const struct xft_sub *shared;
+	struct xft_sub sub;
+
+	if (head % 8 || head < r->seen_head)
+		return xf_fail(err, -EBADMSG,
+			       "cpu %u: the ring's position runs backwards",
+			       r->cpu);
+	r->seen_head = head;
+	while (r->pos < head) {
+		nr = r->pos >> r->sub_shift;
+		if (open - nr >= r->nr_subs) {
+			/*
+			 * Lapped. The oldest one left is the next to be
+			 * overwritten: leave it, to get away from the writer.
+			 */
+			skip_to(r, open - r->nr_subs + 2);
+			r->lapped = true;
+			continue;
+		}
+		shared = r->subs[nr % r->nr_subs];
+		memcpy(&sub, shared, sizeof(sub));
+		shared_order_loads();
+		if (sub.seq != nr + 1) {
+			/* Reopened since head was read? Then head has moved. */
+			uint64_t now = shared_load(r->head);
+
+			if ((now >> r->sub_shift) > open) {
+				head = now;
+				open = now >> r->sub_shift;
+				continue;
+			}
+			/*
+			 * The writer stores seq before head: the slot after
+			 * the open one may be the one that is being opened.
+			 */
+			if (open - nr == r->nr_subs - 1 &&
+			    sub.seq == nr + r->nr_subs + 1) {
+				skip_to(r, nr + 1);
+				r->lapped = true;
+				continue;
+			}
+			return give_up_sub(r, nr, err, "wrong number");
+		}
+		start = r->pos & (sub_size(r) - 1);
+		if (nr < open) {
+			end = sub.used;
+			if (end < sizeof(sub) || end > sub_size(r) || end % 8)
+				return give_up_sub(r, nr, err, "wrong length");
+		} else {
+			end = head & (sub_size(r) - 1);
+		}
+		if (start < sizeof(sub))
+			start = sizeof(sub);
+		if (end < start) {
+			if (nr == open)
+				return 0;
+			return give_up_sub(r, nr, err, "shrank");
+		}
+		if (end == start) {
+			if (nr == open)
+				return 0;
+			skip_to(r, nr + 1);
+			continue;
+		}
+		*ret_span = (struct ring_span){
+			.data = (const char *)shared + start,
+			.len = end - start,
+			.offset = start,
+			.nr = nr,
+			.base_tsc = sub.base_tsc,
+			.records_before = sub.records_before,
+			.epoch = sub.epoch,
+		};
+		return 1;
+	}
+	return 0;
+}
+
+/* Count the records of a copy; -1 when it holds what is none. */
+static int64_t count_records(const uint64_t *words, uint32_t nr_words,
+			     uint64_t key, uint64_t *ret_delta)
+{
+	int64_t nr = 0;
+	uint32_t i = 0;
+
+	while (i < nr_words) {
+		uint64_t first = words[i] ^ key;
+		uint32_t len = xft_words(first);
+
+		if (!len || len > nr_words - i)
+			return -1;
+		*ret_delta = xft_delta(first);
+		i += len;
+		nr++;
+	}
+	return nr;
+}
+
+int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
+		const struct klog *keys, uint32_t session, struct xf_err *err)
+{
+	const struct xft_sub *shared = r->subs[span->nr % r->nr_subs];
+	const struct klog_entry *key;
+	uint64_t delta = 0;
+	int64_t nr;
+
+	/* Order the copy's loads before the second look at seq. */
+	shared_order_loads();
+	if (shared_load(&shared->seq) != span->nr + 1) {
+		skip_to(r, span->nr + 1);
+		r->lapped = true;
+		return xf_fail(err, -ESTALE,
+			       "cpu %u: sub-buffer %" PRIu64
+			       " was overwritten while it was read",
+			       r->cpu, span->nr);
+	}
+	key = klog_find(keys, session, span->epoch);
+	if (!key) {
+		give_up_sub(r, span->nr, err, "its key is not in the Klog");
+		return -ENOKEY;
+	}
+	nr = count_records(copy, span->len / 8, key->key, &delta);
+	if (nr < 0)
+		return give_up_sub(r, span->nr, err, "holds no valid records");
+	if (span->offset == sizeof(struct xft_sub)) {
+		uint64_t missing = span->records_before - r->records;
+
+		if (span->records_before < r->records)
+			return give_up_sub(r, span->nr, err,
+					   "its record count runs backwards");
+		if (missing && r->lapped)
+			r->lost += missing;
+		else if (missing)
+			r->gaps += missing;
+		r->records = span->records_before;
+	}
+	r->lapped = false;
+	r->records += nr;
+	r->accepted += nr;
+	r->newest_tsc = span->base_tsc + delta;
+	r->pos = (span->nr << r->sub_shift) + span->offset + span->len;
+	return nr;
+}
+
+uint64_t ring_unread(const struct ring *r)
+{
+	uint64_t head = shared_load(r->head);
+
+	return head > r->pos ? head - r->pos : 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ring -- host reader of one guest CPU's trace ring.
+ *
+ * The reader only loads. What it finds is hostile until checked: the header is
+ * copied and checked once, a sub-buffer's header at each use, and records are
+ * walked in the private copy only. One reader per ring.
+ *
+ *	while ((rc = ring_next(r, &span, err)) > 0) {
+ *		memcpy(dst, span.data, span.len);
+ *		rc = ring_accept(r, &span, dst, keys, err);
+ *		if (rc == -ESTALE)
+ *			continue;	// overwritten under us: throw it away
+ *		...			// dst holds rc records, still masked
+ *	}
+ *
+ * The copy is the caller's, so that records go from guest RAM to where they
+ * stay in one step. Layout and protocol: abi/xft_abi.h.
+ *
+ * Loss is legal only when the producer lapped the reader; then it is counted in
+ * records, exactly: each sub-buffer says how many came before it. A gap without
+ * a lap is counted apart, as nothing but tampering makes one.
+ */
+#ifndef XF_RING_H
+#define XF_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "klog.h"
+#include "xft_abi.h"
+
+struct memfile;
+
+struct ring {
+	const uint64_t *head;	/* in guest RAM */
+	const struct xft_sub *subs[XFT_MAX_SUBS]; /* in guest RAM */
+	uint32_t cpu;		/* guest CPU number, from 0 */
+	uint32_t kind;		/* enum xft_ring_kind */
+	uint32_t sub_shift;
+	uint32_t nr_subs;
+	uint64_t pos;		/* next byte to read; never wraps */
+	uint64_t seen_head;	/* newest head: it must not run backwards */
+	uint64_t records;	/* accepted or lost: those before pos */
+	uint64_t accepted;
+	uint64_t lost;		/* overwritten before we came */
+	uint64_t gaps;		/* missing without a lap */
+	uint64_t bad;		/* sub-buffers given up as malformed */
+	uint64_t newest_tsc;	/* of the last record accepted */
+	bool lapped;		/* since the last accepted record */
+};
+
+/* A stretch of one sub-buffer. */
+struct ring_span {
+	const void *data;	/* guest memory; masked records */
+	uint32_t len;		/* bytes, a multiple of 8, not 0 */
+	uint32_t offset;	/* of data in the sub-buffer */
+	uint64_t nr;		/* number of the sub-buffer, from 0 */
+	uint64_t base_tsc;
+	uint64_t records_before; /* in this ring, before this sub-buffer */
+	uint32_t epoch;
+};
+
+/* @gpa: ring header. -ERANGE: not guest RAM. -EBADMSG: fails its checks. */
+int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
+	      struct xf_err *err);
+
+/*
+ * The next stretch, oldest first. Returns 1, or 0 when caught up, or -EBADMSG:
+ * what the guest published is impossible; that sub-buffer has been left out and
+ * the call may be repeated.
+ */
+int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err);
+
+/*
+ * Check the caller's copy of a span and move on. Returns the number of records
+ * in it. -ESTALE: the guest overwrote it while it was copied. -ENOKEY: the
+ * Klog lacks its epoch. -EBADMSG: it holds what is no record. After either of
+ * these the rest of that sub-buffer is left out.
+ */
+int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
+		const struct klog *keys, uint32_t session, struct xf_err *err);
+
+/* Bytes between reader and writer, and the size of the ring. */
+uint64_t ring_unread(const struct ring *r);
+uint64_t ring_size(const struct ring *r);
+
+#endif

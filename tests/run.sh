@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh unit|cli|guest|long... -- run the tests of these kinds
+#
+#	unit	tests/unit/test_*.c, plain and under ASan and UBSan
+#	cli	tests/cli/*.sh, the binary without a guest
+#	guest	tests/guest/*.sh, real guests
+#	long	tests/long/*.sh, what takes longer than make check should
+#
+# A shell test sources tests/lib.sh and prints "ok NAME", "not ok NAME" or
+# "skip NAME: reason" for each of its cases; unit programs are cmocka's. The
+# last line is the sum: N passed, N failed, N skipped. T='pattern' runs only
+# the files whose name it matches.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export O=${O:-build}
+log=$O/test-logs
+mkdir -p "$log"
+passed=0 failed=0 skipped=0
+
+count() { # FILE -- add its results
+	local p f s
+	p=$(grep -c '^ok ' "$1")
+	f=$(grep -c '^not ok ' "$1")
+	s=$(grep -c '^skip ' "$1")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	grep '^skip ' "$1" | sed 's/^/        /'
+	[ $((p + f + s)) -gt 0 ]
+}
+
+run() { # LABEL COMMAND... -- its output is a list of results
+	local label=$1 start=$SECONDS rc
+	shift
+	"$@" >"$log/out" 2>&1 </dev/null
+	rc=$?
+	mv "$log/out" "$log/$label.log"
+	if ! count "$log/$label.log"; then
+		echo "not ok $label: no result, exit status $rc" >>"$log/$label.log"
+		failed=$((failed + 1))
+		rc=1
+	elif [ $rc != 0 ] && ! grep -q '^not ok ' "$log/$label.log"; then
+		echo "not ok $label: exit status $rc" >>"$log/$label.log"
+		failed=$((failed + 1))
+	fi
+	if [ $rc != 0 ] || grep -q '^not ok ' "$log/$label.log"; then
+		printf '  FAIL    %s (%d s)\n' "$label" $((SECONDS - start))
+		tail -n 60 "$log/$label.log" | sed 's/^/        /'
+	else
+		printf '  ok      %s (%d s)\n' "$label" $((SECONDS - start))
+	fi
+}
+
+cmocka() { # PROGRAM -- cmocka's TAP output as ours
+	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1 "$1" 2>&1 |
+		sed -E 's/^ok [0-9]+ - (.*) # SKIP.*/skip \1: cannot run here/
+			s/^(not )?ok [0-9]+ - /\1ok /'
+	return "${PIPESTATUS[0]}"
+}
+
+matches() { case $1 in ${T:-*}) ;; *) false ;; esac; }
+
+for kind; do
+	case $kind in
+	unit)
+		make -s ASAN=1 O="$O/asan" unit-programs &&
+			make -s unit-programs || exit 1
+		for p in "$O"/unit/test_*[!.d] "$O"/asan/unit/test_*[!.d]; do
+			[ -x "$p" ] || continue
+			matches "${p##*/}" || continue
+			case $p in
+			"$O"/asan/*) run "${p##*/}-asan" cmocka "$p" ;;
+			*) run "${p##*/}" cmocka "$p" ;;
+			esac
+		done
+		;;
+	cli | guest | long)
+		for t in tests/"$kind"/[0-9]*.sh; do
+			[ -e "$t" ] || continue
+			matches "${t##*/}" || continue
+			run "$kind-$(basename "$t" .sh)" bash "$t"
+		done
+		;;
+	*)
+		echo "run.sh: unknown kind of test: $kind" >&2
+		exit 2
+		;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]

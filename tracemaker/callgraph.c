@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "callgraph.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io.h"
+#include "merge.h"
+
+/* Deeper stacks than the guest's shadow stack can only be made up. */
+#define MAX_FRAMES 512
+/* Above that many, tasks without an open call are forgotten now and then. */
+#define MANY_TASKS (1u << 16)
+
+struct frame {
+	struct call call;
+	uint64_t losses;	/* graph.losses when it began */
+};
+
+struct task_state {
+	struct task task;
+	uint64_t id;		/* pid, or one a CPU for the idle tasks */
+	char comm[17];		/* as the guest gave it */
+	struct frame *frames;
+	uint32_t nr, cap;
+	struct task_state *next; /* in the hash chain */
+};
+
+#define TASK_BUCKETS 4096
+
+struct graph {
+	struct emitter *e;	/* NULL: only count */
+	struct names *names;
+	struct call_stats stats;
+	struct task_state *buckets[TASK_BUCKETS];
+	struct task_state *last;
+	uint32_t nr_tasks;
+	uint32_t sweep_at;	/* forget idle tasks when there are so many */
+	uint64_t losses;	/* how many times records were lost */
+};
+
+static void set_comm(struct task_state *t, const char *comm)
+{
+	struct buf b = BUF_INIT;
+
+	memcpy(t->comm, comm, sizeof(t->comm));
+	buf_add_escaped(&b, comm, 16);
+	buf_reserve(&b, 0)[0] = '\0';
+	memcpy(t->task.comm, b.data, b.len + 1);
+	buf_deinit(&b);
+}
+
+static void free_tasks(struct graph *g, bool all)
+{
+	for (size_t i = 0; i < TASK_BUCKETS; i++) {
+		struct task_state **link = &g->buckets[i], *t;
+
+		while ((t = *link)) {
+			if (t->nr && !all) {
+				link = &t->next;
+				continue;
+			}
+			*link = t->next;
+			free(t->frames);
+			free(t);
+			g->nr_tasks--;
+		}
+	}
+	g->last = NULL;
+	g->sweep_at = g->nr_tasks * 2 > MANY_TASKS ? g->nr_tasks * 2 :
+						     MANY_TASKS;
+}
+
+static struct task_state *find_task(struct graph *g, const struct record *r)
+{
+	uint64_t id = r->pid ? r->pid : (1ULL << 32) + r->cpu;
+	struct task_state **bucket = &g->buckets[(id ^ id >> 12) % TASK_BUCKETS];
+	struct task_state *t = g->last;
+
+	if (t && t->id == id)
+		goto found;
+	for (t = *bucket; t; t = t->next)
+		if (t->id == id)
+			goto found;
+	if (g->nr_tasks >= g->sweep_at)
+		free_tasks(g, false);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		abort();
+	t->id = id;
+	t->task.pid = r->pid;
+	t->next = *bucket;
+	*bucket = t;
+	g->nr_tasks++;
+found:
+	g->last = t;
+	t->task.tgid = r->tgid;
+	if (memcmp(t->comm, r->comm, sizeof(t->comm)))
+		set_comm(t, r->comm);
+	return t;
+}
+
+static void close_top(struct graph *g, struct task_state *t, enum call_end how,
+		      uint64_t tsc, uint32_t cpu)
+{
+	struct call *c = &t->frames[--t->nr].call;
+
+	c->parent = t->nr ? &t->frames[t->nr - 1].call : NULL;
+	c->end = how;
+	c->tsc_out = tsc;
+	c->cpu = cpu;
+	if (how == CALL_CUT)
+		g->stats.cut++;
+	else if (how == CALL_OPEN)
+		g->stats.open++;
+	if (g->e)
+		g->e->ops->leave(g->e, c);
+}
+
+static void enter(struct graph *g, struct task_state *t, const struct record *r,
+		  const struct record *next)
+{
+	struct frame *f;
+
+	while (t->nr && t->frames[t->nr - 1].call.depth >= r->depth &&
+	       t->frames[t->nr - 1].losses != g->losses)
+		close_top(g, t, CALL_CUT, r->tsc, r->cpu);
+	if (t->nr == MAX_FRAMES)
+		while (t->nr)
+			close_top(g, t, CALL_CUT, r->tsc, r->cpu);
+	if (t->nr == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 16;
+		t->frames = realloc(t->frames, t->cap * sizeof(*t->frames));
+		if (!t->frames)
+			abort();
+	}
+	f = &t->frames[t->nr];
+	*f = (struct frame){
+		.call = {
+			.task = &t->task,
+			.parent = t->nr ? &t->frames[t->nr - 1].call : NULL,
+			.func = r->func,
+			.caller = r->caller,
+			.tsc_in = r->tsc,
+			.cpu = r->cpu,
+			.level = t->nr ? t->frames[t->nr - 1].call.level + 1 :
+					 r->depth,
+			.depth = r->depth,
+			.context = r->context,
+		},
+		.losses = g->losses,
+	};
+	t->nr++;
+	if (next && next->type == XFT_RETURN && next->func == r->func &&
+	    next->depth == r->depth && next->pid == r->pid && !next->lost) {
+		f->call.leaf = true;
+		f->call.tsc_out = next->tsc;
+	}
+	g->stats.calls++;
+	if (!names_at(g->names, r->func)->known)
+		g->stats.unknown++;
+	if (g->e)
+		g->e->ops->enter(g->e, &f->call);
+}
+
+static void leave(struct graph *g, struct task_state *t, const struct record *r)
+{
+	uint32_t i = t->nr;
+
+	while (i && (t->frames[i - 1].call.func != r->func ||
+		     t->frames[i - 1].call.depth != r->depth))
+		i--;
+	if (i) {
+		while (t->nr > i)
+			close_top(g, t, CALL_CUT, r->tsc, r->cpu);
+		close_top(g, t, CALL_RETURNED, r->tsc, r->cpu);
+		return;
+	}
+	g->stats.headless++;
+	if (g->e) {
+		struct call c = {
+			.task = &t->task,
+			.func = r->func,
+			.tsc_out = r->tsc,
+			.cpu = r->cpu,
+			.level = r->depth,
+			.depth = r->depth,
+			.context = r->context,
+			.end = CALL_HEADLESS,
+		};
+
+		g->e->ops->leave(g->e, &c);
+	}
+}
+
+/* What never returned, task by task in order of pid. */
+static int compare_tasks(const void *a, const void *b)
+{
+	const struct task_state *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+static void close_open(struct graph *g)
+{
+	struct task_state **all = calloc(g->nr_tasks + 1, sizeof(*all));
+	size_t nr = 0;
+
+	if (!all)
+		abort();
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct task_state *t = g->buckets[i]; t; t = t->next)
+			if (t->nr)
+				all[nr++] = t;
+	qsort(all, nr, sizeof(*all), compare_tasks);
+	for (size_t i = 0; i < nr; i++)
+		while (all[i]->nr)
+			close_top(g, all[i], CALL_OPEN, g->stats.last_tsc,
+				  all[i]->frames[all[i]->nr - 1].call.cpu);
+	free(all);
+}
+
+/* One pass over a session. */
+static void run(struct graph *g, const struct trace *t,
+		const struct trace_session *s)
+{
+	const struct record *r;
+	struct merge m;
+
+	merge_init(&m, t, s);
+	while (merge_next(&m, &r)) {
+		struct task_state *task;
+
+		if (r->lost) {
+			g->losses++;
+			if (g->e)
+				g->e->ops->lost(g->e, r->cpu, r->lost);
+		}
+		if (!g->stats.first_tsc)
+			g->stats.first_tsc = r->tsc;
+		if (r->tsc > g->stats.last_tsc)
+			g->stats.last_tsc = r->tsc;
+		task = find_task(g, r);
+		if (r->type == XFT_ENTRY)
+			enter(g, task, r, merge_peek(&m));
+		else
+			leave(g, task, r);
+	}
+	close_open(g);
+	g->stats.records = m.records;
+	g->stats.lost = m.lost;
+	g->stats.bad_spans = m.bad_spans;
+	merge_deinit(&m);
+	free_tasks(g, true);
+}
+
+static void add_stats(struct call_stats *sum, const struct call_stats *s)
+{
+	sum->calls += s->calls;
+	sum->records += s->records;
+	sum->lost += s->lost;
+	sum->open += s->open;
+	sum->cut += s->cut;
+	sum->headless += s->headless;
+	sum->unknown += s->unknown;
+	sum->bad_spans += s->bad_spans;
+}
+
+int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
+		   struct sink *sink, struct call_stats *ret_stats,
+		   struct xf_err *err)
+{
+	struct call_stats sum = { 0 };
+	struct emitter *e = calloc(1, ops->state_size);
+
+	if (!e)
+		abort();
+	e->ops = ops;
+	e->sink = sink;
+	e->trace = t;
+	for (size_t i = 0; i < t->nr_sessions && !sink->failed; i++) {
+		struct graph count = { .names = &e->names,
+				       .sweep_at = MANY_TASKS };
+		struct graph draw = count;
+
+		draw.e = e;
+		e->session = &t->sessions[i];
+		names_init(&e->names, e->session->symbols);
+		run(&count, t, e->session);
+		ops->begin(e, &count.stats);
+		run(&draw, t, e->session);
+		ops->end(e, &draw.stats);
+		add_stats(&sum, &draw.stats);
+		names_deinit(&e->names);
+	}
+	sink_flush(sink, true);
+	free(e);
+	if (sink->failed)
+		return xf_fail(err, sink->failed, "write: %s",
+			       strerror(-sink->failed));
+	*ret_stats = sum;
+	return 0;
+}
+
+void sink_flush(struct sink *s, bool all)
+{
+	if (!all && s->buf.len < 256 * 1024)
+		return;
+	if (!s->failed)
+		s->failed = io_write_all(s->fd, s->buf.data, s->buf.len, NULL);
+	s->buf.len = 0;
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * trace_graph.txt: what ftrace's function_graph prints, with a header, and with
+ * what is not as it should be said in comments.
+ *
+ * This is the hot end of the decoder, so numbers are formatted by hand.
+ */
+#include "emit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "xft_abi.h"
+
+struct text {
+	struct emitter e;
+	uint64_t zero_tsc;	/* times are counted from here */
+	unsigned __int128 scale; /* ticks to ns, << 32 */
+};
+
+static struct text *text_of(struct emitter *e)
+{
+	return (struct text *)e;
+}
+
+static uint64_t ns_of(const struct text *t, uint64_t ticks)
+{
+	return ticks * t->scale >> 32;
+}
+
+/* Decimal digits of @v, right-aligned in at least @width columns. */
+static char *put_number(char *p, uint64_t v, int width)
+{
+	char digits[20];
+	int n = 0;
+
+	do
+		digits[n++] = '0' + v % 10;
+	while (v /= 10);
+	for (; width > n; width--)
+		*p++ = ' ';
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* @v / 1000 with three decimals. */
+static char *put_milli(char *p, uint64_t v, int width)
+{
+	p = put_number(p, v / 1000, width - 4);
+	v %= 1000;
+	*p++ = '.';
+	*p++ = '0' + v / 100;
+	*p++ = '0' + v / 10 % 10;
+	*p++ = '0' + v % 10;
+	return p;
+}
+
+static char *put_bytes(char *p, const char *s, size_t len)
+{
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static char *put_spaces(char *p, size_t n)
+{
+	memset(p, ' ', n);
+	return p + n;
+}
+
+/* The marks of ftrace's trace_find_mark(). */
+static char mark_of(uint64_t ns)
+{
+	if (ns > 1000000000)
+		return '$';
+	if (ns > 100000000)
+		return '@';
+	if (ns > 10000000)
+		return '*';
+	if (ns > 1000000)
+		return '#';
+	if (ns > 100000)
+		return '!';
+	if (ns > 10000)
+		return '+';
+	return ' ';
+}
+
+#define DURATION_WIDTH 17	/* mark, number and unit */
+
+/*
+ * "     1.234567 |   0)  cat-123          | + 12.345 us   |  " and the
+ * indentation. Returns where the line goes on; room for it is reserved.
+ */
+static char *begin_line(struct text *t, const struct call *c, uint64_t tsc,
+			bool has_duration, uint64_t ns)
+{
+	char *p = buf_reserve(&t->e.sink->buf, 2048);
+	char *start;
+	uint64_t us;
+
+	us = tsc > t->zero_tsc ? ns_of(t, tsc - t->zero_tsc) / 1000 : 0;
+	p = put_number(p, us / 1000000, 5);
+	*p++ = '.';
+	us %= 1000000;
+	for (uint32_t unit = 100000; unit; unit /= 10)
+		*p++ = '0' + us / unit % 10;
+	p = put_bytes(p, " |", 2);
+	p = put_number(p, c->cpu, 4);
+	p = put_bytes(p, ")  ", 3);
+	start = p;
+	p = put_bytes(p, c->task->comm, strlen(c->task->comm));
+	*p++ = '-';
+	p = put_number(p, c->task->pid, 0);
+	if (p - start < 18)
+		p = put_spaces(p, 18 - (p - start));
+	p = put_bytes(p, " | ", 3);
+	start = p;
+	if (has_duration) {
+		*p++ = mark_of(ns);
+		*p++ = ' ';
+		p = put_milli(p, ns, 0);
+		p = put_bytes(p, " us", 3);
+	}
+	if (p - start < DURATION_WIDTH)
+		p = put_spaces(p, DURATION_WIDTH - (p - start));
+	p = put_bytes(p, " |  ", 4);
+	return put_spaces(p, 2 * (c->level < 400 ? c->level : 400));
+}
+
+static void end_line(struct text *t, char *p)
+{
+	*p++ = '\n';
+	t->e.sink->buf.len = p - t->e.sink->buf.data;
+	sink_flush(t->e.sink, false);
+}
+
+/* From here on the line is not hot: append through buf. */
+static struct buf *cold_line(struct text *t, char *p)
+{
+	t->e.sink->buf.len = p - t->e.sink->buf.data;
+	return &t->e.sink->buf;
+}
+
+static void end_cold_line(struct text *t)
+{
+	buf_putc(&t->e.sink->buf, '\n');
+	sink_flush(t->e.sink, false);
+}
+
+static char *put_name(char *p, const struct name *n)
+{
+	p = put_bytes(p, n->text, n->len);
+	if (n->module) {
+		p = put_bytes(p, " [", 2);
+		p = put_bytes(p, n->module, strlen(n->module));
+		*p++ = ']';
+	}
+	return p;
+}
+
+/*
+ * Did the call come from where it seems to come from? A tail call returns into
+ * ftrace's trampoline, and a function's unlikely part lies elsewhere under
+ * another name.
+ */
+static bool caller_is_parent(struct text *t, const struct call *c)
+{
+	const struct name *n = names_at(&t->e.names, c->caller - 1);
+	struct name caller = *n;
+	const struct name *parent;
+	size_t len;
+
+	if (caller.is_return)
+		return true;
+	parent = names_at(&t->e.names, c->parent->func);
+	len = parent->len;
+	if (caller.known && caller.start == parent->start)
+		return true;
+	return caller.known && parent->known && caller.len > len &&
+	       !memcmp(caller.text, parent->text, len) &&
+	       !memcmp(caller.text + len, ".cold", 5);
+}
+
+/* Comments of an entry: an unknown function, a caller worth a look. */
+static void comment(struct text *t, struct buf *b, const struct call *c)
+{
+	const struct name *n = names_at(&t->e.names, c->func);
+	bool unknown = !n->known;
+	bool from = !c->parent || !caller_is_parent(t, c);
+
+	if (!unknown && !from)
+		return;
+	buf_puts(b, " /* ");
+	if (unknown)
+		names_describe_unknown(&t->e.names, c->func, b);
+	if (from) {
+		n = names_at(&t->e.names, c->caller - 1);
+		buf_printf(b, "%sfrom %s", unknown ? "; " : "", n->text);
+		if (n->known)
+			buf_printf(b, "+0x%" PRIx64, c->caller - n->start);
+		if (n->module)
+			buf_printf(b, " [%s]", n->module);
+		if (!n->known) {
+			buf_putc(b, ' ');
+			names_describe_unknown(&t->e.names, c->caller, b);
+		}
+	}
+	buf_puts(b, " */");
+}
+
+static bool plain(struct text *t, const struct call *c)
+{
+	return c->parent && names_at(&t->e.names, c->func)->known &&
+	       caller_is_parent(t, c);
+}
+
+static void text_leave_irq(struct text *t, const struct call *c)
+{
+	char *p = begin_line(t, c, c->tsc_out, false, 0);
+
+	end_line(t, put_bytes(p, "<========== |", 13));
+}
+
+static bool enters_context(const struct call *c)
+{
+	return c->parent && c->context > c->parent->context;
+}
+
+static void text_enter(struct emitter *e, const struct call *c)
+{
+	static const char *const contexts[] = { "task", "softirq", "irq",
+						"nmi" };
+	struct text *t = text_of(e);
+	bool is_plain = plain(t, c);
+	char *p;
+
+	if (enters_context(c)) {
+		p = begin_line(t, c, c->tsc_in, false, 0);
+		buf_printf(cold_line(t, p), "==========> | %s",
+			   contexts[c->context & 3]);
+		end_cold_line(t);
+	}
+	p = begin_line(t, c, c->tsc_in, c->leaf,
+		       c->leaf ? ns_of(t, c->tsc_out - c->tsc_in) : 0);
+	p = put_name(p, names_at(&e->names, c->func));
+	p = c->leaf ? put_bytes(p, "();", 3) : put_bytes(p, "() {", 4);
+	if (is_plain) {
+		end_line(t, p);
+	} else {
+		comment(t, cold_line(t, p), c);
+		end_cold_line(t);
+	}
+	if (c->leaf && enters_context(c))
+		text_leave_irq(t, c);
+}
+
+static void text_leave(struct emitter *e, const struct call *c)
+{
+	struct text *t = text_of(e);
+	const struct name *n;
+	bool timed = c->end == CALL_RETURNED;
+	char *p;
+
+	if (c->leaf)
+		return;
+	p = begin_line(t, c, c->tsc_out, timed,
+		       timed ? ns_of(t, c->tsc_out - c->tsc_in) : 0);
+	*p++ = '}';
+	if (!timed) {
+		struct buf *b = cold_line(t, p);
+		uint64_t us = ns_of(t, c->tsc_out - c->tsc_in) / 1000;
+
+		n = names_at(&e->names, c->func);
+		buf_printf(b, " /* %s: ", n->text);
+		if (c->end == CALL_OPEN)
+			buf_printf(b, "still open at the end, after %" PRIu64
+				      ".%06" PRIu64 " s",
+				   us / 1000000, us % 1000000);
+		else if (c->end == CALL_CUT)
+			buf_puts(b, "its return is among lost records");
+		else
+			buf_puts(b, "its beginning was not recorded");
+		buf_puts(b, " */");
+		end_cold_line(t);
+	} else {
+		end_line(t, p);
+	}
+	if (enters_context(c))
+		text_leave_irq(t, c);
+}
+
+static void text_lost(struct emitter *e, uint32_t cpu, uint64_t records)
+{
+	buf_printf(&e->sink->buf,
+		   "# CPU %" PRIu32 ": LOST %" PRIu64 " RECORDS\n", cpu,
+		   records);
+}
+
+static void put_functions(struct buf *b, const json_t *list)
+{
+	size_t i, line = 0;
+	json_t *v;
+
+	buf_puts(b, "# functions:");
+	json_array_foreach(list, i, v) {
+		const char *s = json_string_value(v);
+
+		if (!s)
+			continue;
+		if (line + strlen(s) > 64) {
+			buf_puts(b, "\n#           ");
+			line = 0;
+		}
+		buf_printf(b, " %s", s);
+		line += strlen(s) + 1;
+	}
+	buf_putc(b, '\n');
+}
+
+static void put_clock(struct buf *b, uint64_t real_ns)
+{
+	time_t seconds = real_ns / 1000000000;
+	char when[32];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	buf_printf(b, "%s.%06u UTC", when,
+		   (unsigned int)(real_ns % 1000000000 / 1000));
+}
+
+static const char *const sources[] = {
+	[SYMTAB_NONE] = "none",
+	[SYMTAB_MAP] = "a System.map",
+	[SYMTAB_ELF] = "a vmlinux",
+	[SYMTAB_VMLINUZ] = "the kernel image",
+	[SYMTAB_GUEST] = "guest RAM (as far as the guest can be trusted)",
+};
+
+static void text_begin(struct emitter *e, const struct call_stats *s)
+{
+	const struct trace_session *session = e->session;
+	struct text *t = text_of(e);
+	struct buf *b = &e->sink->buf;
+	uint64_t span;
+	size_t i;
+	json_t *v;
+
+	t->scale = ((unsigned __int128)1000000 << 32) / session->tsc_khz;
+	t->zero_tsc = s->first_tsc;
+	span = ns_of(t, s->last_tsc - s->first_tsc);
+
+	buf_printf(b, "# xftrace %s: function graph%s\n#\n", XF_VERSION,
+		   e->trace->nr_sessions > 1 ?
+			   " (one part for each start of the guest's module)" :
+			   "");
+	buf_printf(b, "# guest:     %s\n", trace_meta_str(e->trace, "guest"));
+	buf_printf(b, "# kernel:    %s, build id %s\n",
+		   trace_meta_str(e->trace, "release"),
+		   trace_meta_str(e->trace, "build_id"));
+	buf_printf(b, "# symbols:   from %s\n",
+		   sources[session->symbols->source <= SYMTAB_GUEST ?
+				   session->symbols->source : 0]);
+	put_functions(b, json_object_get(e->trace->meta, "functions"));
+	if (s->calls || s->headless) {
+		int64_t ticks = s->first_tsc - session->clock_tsc;
+		uint64_t since = ns_of(t, ticks < 0 ? -ticks : ticks);
+
+		buf_puts(b, "# begins:    ");
+		put_clock(b, ticks < 0 ? session->clock_real_ns - since :
+					 session->clock_real_ns + since);
+		buf_printf(b, " (guest's clock), spans %" PRIu64
+			      ".%06" PRIu64 " s\n",
+			   span / 1000000000, span % 1000000000 / 1000);
+	}
+	buf_printf(b, "# totals:    %" PRIu64 " calls, %" PRIu64
+		      " records, %" PRIu64 " lost\n",
+		   s->calls, s->records, s->lost);
+	if (s->unknown)
+		buf_printf(b, "# unknown:   %" PRIu64
+			      " calls of addresses without a symbol, marked ?\n",
+			   s->unknown);
+	if (s->open)
+		buf_printf(b, "# open:      %" PRIu64
+			      " calls had not returned at the end\n",
+			   s->open);
+	if (s->bad_spans)
+		buf_printf(b, "# damaged:   %" PRIu64
+			      " stretches could not be read\n",
+			   s->bad_spans);
+	json_array_foreach(e->trace->notes, i, v) {
+		buf_puts(b, "# note:      ");
+		buf_puts(b, json_string_value(json_object_get(v, "text")) ?: "");
+		buf_putc(b, '\n');
+	}
+	if (!e->trace->end)
+		buf_puts(b, "# note:      recording did not end with an 'off'; "
+			    "this is what was kept\n");
+	buf_puts(b,
+		 "#\n"
+		 "#     TIME s |  CPU) TASK-PID           |   DURATION        |"
+		 "  FUNCTION CALLS\n"
+		 "#          | |   |   |     |            |    |              |"
+		 "  |   |   |   |\n");
+	sink_flush(e->sink, false);
+}
+
+static void text_end(struct emitter *e, const struct call_stats *s)
+{
+	if (!s->calls && !s->headless)
+		buf_puts(&e->sink->buf,
+			 "# no traced function was called in this time\n");
+}
+
+const struct emit_ops emit_text = {
+	.name = "text",
+	.begin = text_begin,
+	.enter = text_enter,
+	.leave = text_leave,
+	.lost = text_lost,
+	.end = text_end,
+	.state_size = sizeof(struct text),
+};

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xft_record.h"
+
+/* A ring, with the record to deliver and the one behind it. */
+struct merge_stream {
+	const struct trace_ring *ring;
+	size_t span;		/* index of the next span */
+	const uint64_t *p;	/* next word, masked */
+	const uint64_t *end;
+	uint64_t key;
+	uint64_t base_tsc;
+	uint64_t records;	/* read or known to be lost: all before p */
+	uint64_t lost;		/* since the last record delivered */
+	uint32_t pid, tgid;
+	char comm[16];
+	struct record buf[2];
+	unsigned int cur;	/* buf[cur] is delivered, buf[!cur] follows */
+	bool has_next;
+};
+
+/* Go to the next span that can be read. */
+static bool next_span(struct merge *m, struct merge_stream *s)
+{
+	while (s->span < s->ring->nr) {
+		const struct trace_span *span = s->ring->spans[s->span++];
+		const uint64_t *key = trace_key(m->trace, span->session,
+						span->epoch);
+
+		if (!key) {
+			m->bad_spans++;
+			continue;
+		}
+		if (span->offset == sizeof(struct xft_sub)) {
+			if (span->records_before > s->records) {
+				s->lost += span->records_before - s->records;
+				m->lost += span->records_before - s->records;
+			}
+			s->records = span->records_before;
+		}
+		s->key = *key;
+		s->base_tsc = span->base_tsc;
+		s->p = (const uint64_t *)(span + 1);
+		s->end = s->p + span->len / 8;
+		return true;
+	}
+	return false;
+}
+
+/* Decode the next ENTRY or RETURN into @r. */
+static bool decode(struct merge *m, struct merge_stream *s, struct record *r)
+{
+	for (;;) {
+		uint64_t first, second;
+		uint32_t words;
+
+		if (s->p == s->end) {
+			if (!next_span(m, s))
+				return false;
+			continue;
+		}
+		first = s->p[0] ^ s->key;
+		words = xft_words(first);
+		if (!words || words > s->end - s->p) {
+			m->bad_spans++;
+			s->p = s->end;
+			continue;
+		}
+		s->records++;
+		m->records++;
+		switch (xft_type(first)) {
+		case XFT_TASK:
+			second = s->p[1] ^ s->key;
+			s->pid = second;
+			s->tgid = second >> 32;
+			for (int i = 0; i < 2; i++) {
+				second = s->p[2 + i] ^ s->key;
+				memcpy(s->comm + 8 * i, &second, 8);
+			}
+			break;
+		case XFT_ENTRY:
+		case XFT_RETURN:
+			second = s->p[1] ^ s->key;
+			r->tsc = s->base_tsc + xft_delta(first);
+			r->func = xft_address(second);
+			r->caller = xft_address(second >> 32);
+			r->lost = s->lost;
+			r->cpu = s->ring->cpu;
+			r->pid = s->pid;
+			r->tgid = s->tgid;
+			r->type = xft_type(first);
+			r->context = xft_context(first);
+			r->depth = xft_depth(first);
+			memcpy(r->comm, s->comm, 16);
+			r->comm[16] = '\0';
+			s->lost = 0;
+			s->p += words;
+			return true;
+		}
+		s->p += words;
+	}
+}
+
+/* Move on: the record behind becomes the one to deliver. */
+static bool advance(struct merge *m, struct merge_stream *s)
+{
+	if (!s->has_next)
+		return false;
+	s->cur = !s->cur;
+	s->has_next = decode(m, s, &s->buf[!s->cur]);
+	return true;
+}
+
+static uint64_t time_of(const struct merge_stream *s)
+{
+	return s->buf[s->cur].tsc;
+}
+
+static void sift_down(struct merge *m, size_t i)
+{
+	struct merge_stream *s = m->heap[i];
+
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child >= m->nr)
+			break;
+		if (child + 1 < m->nr &&
+		    time_of(m->heap[child + 1]) < time_of(m->heap[child]))
+			child++;
+		if (time_of(s) <= time_of(m->heap[child]))
+			break;
+		m->heap[i] = m->heap[child];
+		i = child;
+	}
+	m->heap[i] = s;
+}
+
+void merge_init(struct merge *m, const struct trace *t,
+		const struct trace_session *session)
+{
+	*m = (struct merge){ .trace = t, .nr_streams = session->nr_rings };
+	m->streams = calloc(session->nr_rings + 1, sizeof(*m->streams));
+	m->heap = calloc(session->nr_rings + 1, sizeof(*m->heap));
+	if (!m->streams || !m->heap)
+		abort();
+	for (size_t i = 0; i < session->nr_rings; i++) {
+		struct merge_stream *s = &m->streams[i];
+
+		s->ring = &t->rings[session->ring[i]];
+		s->has_next = decode(m, s, &s->buf[!s->cur]);
+		if (advance(m, s))
+			m->heap[m->nr++] = s;
+	}
+	for (size_t i = m->nr / 2; i-- > 0;)
+		sift_down(m, i);
+}
+
+void merge_deinit(struct merge *m)
+{
+	free(m->streams);
+	free(m->heap);
+	*m = (struct merge){ 0 };
+}
+
+bool merge_next(struct merge *m, const struct record **ret_rec)
+{
+	/* The one delivered last still stands at the top. */
+	if (m->last) {
+		if (!advance(m, m->last))
+			m->heap[0] = m->heap[--m->nr];
+		if (m->nr)
+			sift_down(m, 0);
+	}
+	if (!m->nr) {
+		m->last = NULL;
+		return false;
+	}
+	m->last = m->heap[0];
+	*ret_rec = &m->last->buf[m->last->cur];
+	return true;
+}
+
+const struct record *merge_peek(const struct merge *m)
+{
+	const struct merge_stream *s = m->last;
+
+	return s && s->has_next ? &s->buf[!s->cur] : NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * merge -- the records of one session in one order.
+ *
+ * The records of one ring keep the order in which they were written; between
+ * rings the time stamp decides. Memory does not grow with the trace.
+ *
+ *	merge_init(&m, trace, session);
+ *	while (merge_next(&m, &rec))
+ *		...
+ *	merge_deinit(&m);
+ */
+#ifndef XF_MERGE_H
+#define XF_MERGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trace.h"
+#include "xft_abi.h"
+
+struct record {
+	uint64_t tsc;
+	uint64_t func;		/* ENTRY, RETURN */
+	uint64_t caller;	/* ENTRY: return address in the caller */
+	uint64_t lost;		/* records missing in this ring before it */
+	uint32_t cpu;
+	uint32_t pid;
+	uint32_t tgid;
+	uint8_t type;		/* enum xft_type; other types are left out */
+	uint8_t context;	/* enum xft_context */
+	uint8_t depth;
+	char comm[17];		/* as the guest gave it: escape before printing */
+};
+
+struct merge_stream;
+
+struct merge {
+	const struct trace *trace;	/* borrowed */
+	struct merge_stream *streams;	/* one a ring */
+	struct merge_stream **heap;	/* by the time of their next record */
+	size_t nr;			/* streams that are not at their end */
+	uint64_t records;		/* read so far, TASK records included */
+	uint64_t lost;			/* missing so far */
+	uint64_t bad_spans;		/* left out: damaged, or no key */
+	struct merge_stream *last;	/* the one that rec came from */
+	size_t nr_streams;
+};
+
+void merge_init(struct merge *m, const struct trace *t,
+		const struct trace_session *s);
+void merge_deinit(struct merge *m);
+
+/* *@ret_rec is valid until the next call. False at the end. */
+bool merge_next(struct merge *m, const struct record **ret_rec);
+
+/* The record that follows the last one in its ring, or NULL. */
+const struct record *merge_peek(const struct merge *m);
+
+#endif

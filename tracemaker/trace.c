@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "trace.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xft_abi.h"
+
+#define MAX_SESSIONS 65536
+#define MAX_RINGS    (1u << 20)
+
+static void *grow(void *array, size_t *cap, size_t size)
+{
+	size_t n = *cap ? *cap * 2 : 16;
+	void *p = realloc(array, n * size);
+
+	if (!p)
+		abort();
+	*cap = n;
+	return p;
+}
+
+void trace_init(struct trace *t)
+{
+	*t = (struct trace){ 0 };
+}
+
+void trace_deinit(struct trace *t)
+{
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		symtab_destroy(t->sessions[i].symbols);
+		free(t->sessions[i].ring);
+	}
+	for (size_t i = 0; i < t->nr_rings; i++)
+		free(t->rings[i].spans);
+	if (t->keys)
+		explicit_bzero(t->keys, t->nr_keys * sizeof(*t->keys));
+	free(t->keys);
+	free(t->rings);
+	free(t->sessions);
+	json_decref(t->meta);
+	json_decref(t->end);
+	json_decref(t->notes);
+	trace_init(t);
+}
+
+static struct trace_session *last_session(struct trace *t)
+{
+	return t->nr_sessions ? &t->sessions[t->nr_sessions - 1] : NULL;
+}
+
+static json_t *parse(const void *data, size_t len, struct xf_err *err)
+{
+	json_error_t je;
+	json_t *j = json_loadb(data, len, 0, &je);
+
+	if (j && json_is_object(j))
+		return j;
+	json_decref(j);
+	xf_fail(err, -EBADMSG, "trace: damaged description: %s", je.text);
+	return NULL;
+}
+
+/* A number, or a hex string, as JSON numbers are safe below 2^53 only. */
+static uint64_t get_u64(const json_t *obj, const char *name)
+{
+	const json_t *v = json_object_get(obj, name);
+
+	if (json_is_string(v))
+		return strtoull(json_string_value(v), NULL, 0);
+	return json_integer_value(v);
+}
+
+static int add_meta(struct trace *t, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	struct trace_session s = { 0 };
+	json_t *meta;
+	void *p;
+
+	if (t->nr_sessions == MAX_SESSIONS)
+		return xf_fail(err, -EBADMSG, "trace: too many sessions");
+	meta = parse(data, len, err);
+	if (!meta)
+		return -EBADMSG;
+	s.number = get_u64(meta, "session");
+	s.tsc_khz = get_u64(meta, "tsc_khz");
+	s.clock_tsc = get_u64(meta, "clock_tsc");
+	s.clock_real_ns = get_u64(meta, "clock_real_ns");
+	if (!s.tsc_khz || (t->nr_sessions &&
+			   s.number <= last_session(t)->number)) {
+		json_decref(meta);
+		return xf_fail(err, -EBADMSG, "trace: damaged description");
+	}
+	if (t->meta)
+		json_decref(meta);
+	else
+		t->meta = meta;
+	p = realloc(t->sessions, (t->nr_sessions + 1) * sizeof(s));
+	if (!p)
+		abort();
+	t->sessions = p;
+	t->sessions[t->nr_sessions++] = s;
+	return 0;
+}
+
+static int add_symbols(struct trace *t, const void *data, size_t len,
+		       struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+	struct symtab *st;
+	int rc;
+
+	if (!s)
+		return xf_fail(err, -EBADMSG, "trace: symbols of no session");
+	rc = symtab_unpack(data, len, &st, err);
+	if (rc)
+		return rc;
+	symtab_destroy(s->symbols);
+	s->symbols = st;
+	return 0;
+}
+
+static int add_key(struct trace *t, const void *data, size_t len,
+		   struct xf_err *err)
+{
+	const struct trace_key *last;
+	struct trace_key k;
+
+	if (len != sizeof(k))
+		return xf_fail(err, -EBADMSG, "trace: damaged key");
+	memcpy(&k, data, sizeof(k));
+	last = t->nr_keys ? &t->keys[t->nr_keys - 1] : NULL;
+	if (last && (k.session < last->session ||
+		     (k.session == last->session && k.epoch <= last->epoch)))
+		return xf_fail(err, -EBADMSG, "trace: keys out of order");
+	if (t->nr_keys == t->cap_keys)
+		t->keys = grow(t->keys, &t->cap_keys, sizeof(*t->keys));
+	t->keys[t->nr_keys++] = k;
+	return 0;
+}
+
+/* Rings are few and spans come in bursts of one ring: look at the last first. */
+static struct trace_ring *find_ring(struct trace *t, const struct trace_span *s)
+{
+	for (size_t i = t->nr_rings; i-- > 0;) {
+		struct trace_ring *r = &t->rings[i];
+
+		if (r->session < s->session)
+			break;
+		if (r->session == s->session && r->cpu == s->cpu &&
+		    r->kind == s->kind)
+			return r;
+	}
+	return NULL;
+}
+
+static int add_span(struct trace *t, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	const struct trace_span *s = data, *last;
+	struct trace_ring *r;
+	void *p;
+
+	if (len < sizeof(*s) || s->len != len - sizeof(*s) || s->len % 8)
+		return xf_fail(err, -EBADMSG, "trace: damaged records");
+	if (!t->nr_sessions || s->session != last_session(t)->number)
+		return xf_fail(err, -EBADMSG, "trace: records of no session");
+	r = find_ring(t, s);
+	if (!r) {
+		if (t->nr_rings == MAX_RINGS)
+			return xf_fail(err, -EBADMSG, "trace: too many rings");
+		p = realloc(t->rings, (t->nr_rings + 1) * sizeof(*r));
+		if (!p)
+			abort();
+		t->rings = p;
+		r = &t->rings[t->nr_rings++];
+		*r = (struct trace_ring){ .session = s->session,
+					  .cpu = s->cpu,
+					  .kind = s->kind };
+	}
+	last = r->nr ? r->spans[r->nr - 1] : NULL;
+	if (last && (s->nr < last->nr || (s->nr == last->nr &&
+					  s->offset < last->offset + last->len)))
+		return xf_fail(err, -EBADMSG, "trace: records out of order");
+	if (r->nr == r->cap)
+		r->spans = grow(r->spans, &r->cap, sizeof(*r->spans));
+	r->spans[r->nr++] = s;
+	t->bytes += s->len;
+	return 0;
+}
+
+static int add_json(json_t **slot, bool array, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	json_t *j = parse(data, len, err);
+
+	if (!j)
+		return -EBADMSG;
+	if (!array) {
+		json_decref(*slot);
+		*slot = j;
+		return 0;
+	}
+	if (!*slot)
+		*slot = json_array();
+	json_array_append_new(*slot, j);
+	return 0;
+}
+
+int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
+		    size_t len, struct xf_err *err)
+{
+	switch (type) {
+	case TRACE_META:
+		return add_meta(t, data, len, err);
+	case TRACE_SYMBOLS:
+		return add_symbols(t, data, len, err);
+	case TRACE_KEY:
+		return add_key(t, data, len, err);
+	case TRACE_SPAN:
+		return add_span(t, data, len, err);
+	case TRACE_END:
+		return add_json(&t->end, false, data, len, err);
+	case TRACE_NOTE:
+		return add_json(&t->notes, true, data, len, err);
+	default:
+		return 0;
+	}
+}
+
+int trace_seal(struct trace *t, struct xf_err *err)
+{
+	if (!t->nr_sessions)
+		return xf_fail(err, -EBADMSG,
+			       "trace: empty, recording never began");
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		struct trace_session *s = &t->sessions[i];
+
+		if (!s->symbols) {
+			s->symbols = symtab_create();
+			symtab_seal(s->symbols);
+		}
+		s->ring = calloc(t->nr_rings + 1, sizeof(*s->ring));
+		if (!s->ring)
+			abort();
+		for (size_t n = 0; n < t->nr_rings; n++)
+			if (t->rings[n].session == s->number)
+				s->ring[s->nr_rings++] = n;
+	}
+	return 0;
+}
+
+const uint64_t *trace_key(const struct trace *t, uint32_t session,
+			  uint32_t epoch)
+{
+	size_t low = 0, high = t->nr_keys;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct trace_key *k = &t->keys[mid];
+
+		if (k->session == session && k->epoch == epoch)
+			return &k->key;
+		if (k->session < session ||
+		    (k->session == session && k->epoch < epoch))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+const char *trace_meta_str(const struct trace *t, const char *name)
+{
+	const char *s = json_string_value(json_object_get(t->meta, name));
+
+	return s ? s : "";
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * trace -- a stored trace, opened for drawing: what its chunks mean.
+ *
+ * A trace is a sequence of chunks (nvm/journal keeps them; here they are only
+ * bytes). They are fed in order, then the trace is read:
+ *
+ *	trace_init(&t);
+ *	while (journal_next(...) > 0)
+ *		trace_add_chunk(&t, type, data, len, err);
+ *	trace_seal(&t, err);
+ *	merge_init(&m, &t);		records, oldest first
+ *
+ * Chunks are not copied: their memory must stay while the trace is used. What
+ * stands in SPAN chunks came from the guest, so decoding checks it again: a
+ * trace file may have been damaged since the recorder did.
+ *
+ * All integers are little-endian; numbers in JSON above 2^53 are hex strings.
+ */
+#ifndef XF_TRACE_H
+#define XF_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "err.h"
+#include "symtab.h"
+
+enum trace_chunk {
+	TRACE_META = 1,	/* JSON: guest, kernel, functions; see trace_meta */
+	TRACE_SYMBOLS,	/* symtab_pack(): replaces what was there before */
+	TRACE_KEY,	/* struct trace_key */
+	TRACE_SPAN,	/* struct trace_span, then masked records */
+	TRACE_END,	/* JSON: how recording ended, totals */
+	TRACE_NOTE,	/* JSON: something that happened, with a sentence */
+};
+
+/* A key of the Klog. */
+struct trace_key {
+	uint64_t key;
+	uint64_t time_ns;	/* CLOCK_REALTIME */
+	uint32_t epoch;
+	uint32_t session;
+};
+
+/*
+ * A stretch of one sub-buffer of one CPU's ring. A session is one life of the
+ * guest's rings; positions and epochs start again in the next.
+ */
+struct trace_span {
+	uint32_t session;
+	uint32_t cpu;
+	uint32_t kind;		/* enum xft_ring_kind */
+	uint32_t epoch;
+	uint64_t nr;		/* number of the sub-buffer */
+	uint64_t base_tsc;
+	uint64_t records_before; /* in this ring, before this sub-buffer */
+	uint32_t offset;	/* in the sub-buffer, bytes */
+	uint32_t len;		/* bytes of records that follow */
+	uint64_t reserved;
+};
+
+/* What META says of a session. Strings belong to the trace. */
+struct trace_session {
+	uint32_t number;
+	uint32_t tsc_khz;
+	uint64_t clock_tsc;	/* this TSC ... */
+	uint64_t clock_real_ns;	/* ... was this wall clock time in the guest */
+	struct symtab *symbols;	/* owned; may be an empty table */
+	size_t *ring;		/* indexes into trace.rings */
+	size_t nr_rings;
+};
+
+/* All spans of one ring in one session, oldest first. */
+struct trace_ring {
+	uint32_t session;
+	uint32_t cpu;
+	uint32_t kind;
+	const struct trace_span **spans; /* owned array */
+	size_t nr, cap;
+};
+
+struct trace {
+	json_t *meta;		/* of the first session; never NULL when sealed */
+	json_t *end;		/* NULL: recording did not end properly */
+	json_t *notes;		/* array of objects */
+	struct trace_session *sessions;
+	size_t nr_sessions;
+	struct trace_ring *rings;
+	size_t nr_rings;
+	struct trace_key *keys;	/* by session, epoch */
+	size_t nr_keys, cap_keys;
+	uint64_t bytes;		/* of records */
+};
+
+void trace_init(struct trace *t);
+void trace_deinit(struct trace *t);
+
+/* -EBADMSG: a chunk that makes no sense. Unknown types are left out. */
+int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
+		    size_t len, struct xf_err *err);
+/* -EBADMSG: a part that every trace has is missing. */
+int trace_seal(struct trace *t, struct xf_err *err);
+
+/* The key of an epoch, or NULL. */
+const uint64_t *trace_key(const struct trace *t, uint32_t session,
+			  uint32_t epoch);
+
+/* A string in the first META, or "". */
+const char *trace_meta_str(const struct trace *t, const char *name);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "cmd.h"
+#include "draw.h"
+#include "io.h"
+#include "log.h"
+#include "opt.h"
+#include "recorder.h"
+
+static bool show_progress(void *arg, unsigned int waited_ms)
+{
+	xf_progress("the guest's kernel takes its hooks back, %u s",
+		    waited_ms / 1000);
+	return true;
+}
+
+/* Stop a recording that lives; take what a dead one left. */
+static int stop(const struct recorder *r, struct xf_err *err)
+{
+	json_t *reply = NULL;
+	int rc = -ECONNREFUSED;
+
+	if (r->alive) {
+		rc = recorder_ask(r, "off\n", show_progress, NULL, &reply, err);
+		xf_progress(NULL);
+	}
+	if (rc == -ECONNREFUSED) {
+		struct recorder dead = *r;
+
+		/* It may have died between the question and the answer. */
+		dead.alive = false;
+		xf_warn("the recorder of guest %s was killed; its trace is "
+			"completed from the guest's rings", r->id);
+		return recorder_salvage(&dead, err);
+	}
+	if (!rc) {
+		const char *trouble = json_string_value(
+			json_object_get(reply, "trouble"));
+
+		if (trouble)
+			xf_warn("%s", trouble);
+		json_decref(reply);
+	}
+	return rc;
+}
+
+static int keep_raw(const char *from, const char *to, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	int rc;
+
+	if (rename(from, to) == 0)
+		return 0;
+	/* Another file system. */
+	rc = io_read_file(from, SIZE_MAX / 2, &b, err);
+	return rc ? rc : io_replace_file(to, b.data, b.len, 0600, err);
+}
+
+int cmd_off(int argc, char **argv, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	const char *guest = NULL, *output = "trace_graph.txt", *raw = NULL;
+	const struct opt opts[] = {
+		{ "guest", 'g', OPT_STRING, &guest, "NAME",
+		  "which, if several guests are recorded", 0, 0 },
+		{ "output", 'o', OPT_STRING, &output, "FILE",
+		  "write FILE (default trace_graph.txt; - for stdout)", 0, 0 },
+		{ "raw", 0, OPT_STRING, &raw, "FILE",
+		  "keep the raw trace, with its keys, in FILE", 0, 0 },
+		{ 0 }
+	};
+	const struct usage u = {
+		"off", "", "Stop tracing and draw the call graph.",
+		"If drawing fails (disk full, no permission) the trace is kept: "
+		"say it again.\n",
+		opts
+	};
+	struct call_stats s;
+	int n = opt_parse(&u, argc, argv, err);
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (n)
+		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
+			       argv[0]);
+	rc = recorder_find(&r, guest, err);
+	rc = rc ? rc : stop(&r, err);
+	rc = rc ? rc : draw_file(r.trace, output, &s, err);
+	if (!rc && raw)
+		rc = keep_raw(r.trace, raw, err);
+	if (rc)
+		return rc;
+	recorder_remove(&r);
+	xf_info("%s: %" PRIu64 " calls, %" PRIu64 " records, %" PRIu64
+		" lost%s", strcmp(output, "-") ? output : "drawn", s.calls,
+		s.records, s.lost,
+		s.bad_spans ? ", some damaged" : "");
+	return 0;
+}

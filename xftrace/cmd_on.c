@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "cmd.h"
+#include "log.h"
+#include "opt.h"
+#include "recorder.h"
+#include "state.h"
+#include "target.h"
+
+static int check_id(const struct target *t, struct xf_err *err)
+{
+	if (state_name_ok(t->id))
+		return 0;
+	return xf_fail(err, -EINVAL, "'%s' is no name of a guest", t->id);
+}
+
+int cmd_on(int argc, char **argv, struct xf_err *err)
+{
+	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	struct target_options where = { 0 };
+	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
+	const struct opt opts[] = {
+		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
+		  "a guest of 'xftrace guest start'", 0, 0 },
+		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",
+		  "the guest behind this QMP socket", 0, 0 },
+		{ "pid", 0, OPT_NUMBER, &where.pid, "PID",
+		  "the guest of this QEMU process", 1, INT32_MAX },
+		{ "symbols", 's', OPT_STRING, &where.symbols, "FILE",
+		  "System.map, vmlinux or vmlinuz of the guest", 0, 0 },
+		{ "depth", 'd', OPT_NUMBER, &depth, "N",
+		  "leave out calls nested deeper than N", 1, 255 },
+		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
+		  "change the key this often (default 1s)", 10000000,
+		  600000000000 },
+		{ "ring-size", 0, OPT_SIZE, &ring, "SIZE",
+		  "ring of each CPU in guest RAM (default 4M)", 16 << 10,
+		  1ULL << 30 },
+		{ "allow-open-ram", 0, OPT_FLAG, &where.allow_open_ram, NULL,
+		  "take a RAM file that others can read", 0, 0 },
+		{ 0 }
+	};
+	const struct usage u = {
+		"on", "FUNCTION...",
+		"Start tracing: calls of these functions and all that they "
+		"call.",
+		"FUNCTION is a kernel function (vfs_read), a system call "
+		"(sys_open), a function\nof a module (e1000:e1000_open), a "
+		"pattern ('vfs_*') or an address (0x...).\nReturns once the "
+		"guest is tracing; 'xftrace off' ends it.\n",
+		opts
+	};
+	struct recording_spec spec;
+	int n = opt_parse(&u, argc, argv, err);
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (!n)
+		return xf_fail(err, OPT_MISUSE,
+			       "name at least one function to trace");
+	rc = target_attach(&t, &where, err);
+	rc = rc ? rc : check_id(&t, err);
+	rc = rc ? rc : target_find_module(&t, 3000, err);
+	rc = rc ? rc : target_find_kernel(&t, false, err);
+	if (rc)
+		return rc;
+	spec = (struct recording_spec){
+		.names = argv,
+		.nr_names = n,
+		.max_depth = depth,
+		.ring_size = ring,
+		.key_interval_ns = interval,
+		.guest = t.id,
+	};
+	rc = recorder_start(&t, &spec, err);
+	if (rc)
+		return rc;
+	xf_info("guest %s (%s) is being traced; 'xftrace off' ends it", t.id,
+		t.kernel.osrelease);
+	return 0;
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "cmd.h"
+#include "opt.h"
+#include "recorder.h"
+
+static const char *str(const json_t *j, const char *name)
+{
+	return json_string_value(json_object_get(j, name)) ?: "";
+}
+
+static json_int_t num(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name));
+}
+
+static double real(const json_t *j, const char *name)
+{
+	return json_number_value(json_object_get(j, name));
+}
+
+static void print_text(const json_t *j)
+{
+	const json_t *v;
+	size_t i;
+
+	printf("guest         %s\nstate         %s\nfunctions    ",
+	       str(j, "guest"), str(j, "state"));
+	json_array_foreach(json_object_get(j, "functions"), i, v)
+		printf(" %s", json_string_value(v));
+	printf("\ntime          %.1f s\n", real(j, "seconds"));
+	printf("records       %" JSON_INTEGER_FORMAT " (%.0f/s)\n",
+	       num(j, "records"), real(j, "records_per_second"));
+	printf("lost          %" JSON_INTEGER_FORMAT "\n", num(j, "lost"));
+	if (num(j, "gaps"))
+		printf("missing       %" JSON_INTEGER_FORMAT
+		       " without an overrun: somebody tampers with the ring\n",
+		       num(j, "gaps"));
+	if (num(j, "bad"))
+		printf("damaged       %" JSON_INTEGER_FORMAT " sub-buffers\n",
+		       num(j, "bad"));
+	printf("ring fill     %.1f %%\n", 100 * real(j, "ring_fill"));
+	printf("oldest unread %.3f s\n", real(j, "oldest_unread_seconds"));
+	printf("key epoch     %" JSON_INTEGER_FORMAT "\n",
+	       num(j, "key_epoch"));
+	printf("trace         %.1f MB\n", num(j, "trace_bytes") / 1e6);
+	if (*str(j, "trouble"))
+		printf("trouble       %s\n", str(j, "trouble"));
+}
+
+int cmd_status(int argc, char **argv, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	const char *guest = NULL;
+	bool json = false;
+	const struct opt opts[] = {
+		{ "guest", 'g', OPT_STRING, &guest, "NAME",
+		  "which, if several guests are recorded", 0, 0 },
+		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		{ 0 }
+	};
+	const struct usage u = { "status", "", "How a recording is doing.",
+				 NULL, opts };
+	json_t *reply = NULL;
+	int n = opt_parse(&u, argc, argv, err);
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (n)
+		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
+			       argv[0]);
+	rc = recorder_find(&r, guest, err);
+	if (rc)
+		return rc;
+	if (r.alive) {
+		rc = recorder_ask(&r, "status\n", NULL, NULL, &reply, err);
+		if (rc)
+			return rc;
+	} else {
+		reply = json_pack("{s:s, s:s, s:O?}", "guest", r.id, "state",
+				  "the recorder was killed; 'xftrace off' "
+				  "draws what was kept", "functions",
+				  json_object_get(r.info, "functions"));
+	}
+	if (json) {
+		json_dumpf(reply, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		print_text(reply);
+	}
+	json_decref(reply);
+	return 0;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "cmd.h"
+#include "log.h"
+#include "opt.h"
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv, struct xf_err *err);
+	const char *help;
+} verbs[] = {
+	{ "on", cmd_on, "start tracing functions of a guest" },
+	{ "off", cmd_off, "stop, and draw trace_graph.txt" },
+	{ "status", cmd_status, "how a recording is doing" },
+	{ "report", cmd_report, "draw a raw trace once more" },
+	{ "symbols", cmd_symbols, "print a System.map" },
+	{ "guest", cmd_guest, "demo guests, and how to prepare your own" },
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: xftrace [-q|-v] VERB [OPTION]... [OPERAND]...\n\n"
+		"Traces the kernel of a QEMU/KVM guest from outside.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(out,
+		"\n  -q, --quiet     errors only\n"
+		"  -v, --verbose   say more\n"
+		"      --version   print the version\n\n"
+		"'xftrace help VERB' or 'xftrace VERB --help' tells more; so do "
+		"the man pages,\nxftrace(1) and xftrace-VERB(1).\n");
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int run(const struct verb *v, int argc, char **argv)
+{
+	struct xf_err err = { 0 };
+	int rc = v->run(argc, argv, &err);
+
+	if (rc == -ECANCELED)
+		rc = 0;
+	if (rc < 0) {
+		xf_error("%s", *err.msg ? err.msg : strerror(-rc));
+		if (rc == OPT_MISUSE)
+			fprintf(stderr, "xftrace: 'xftrace help %s' tells how "
+					"it is used\n", v->name);
+	}
+	/* Output that did not get out is a failure, too. */
+	if ((fflush(stdout) || ferror(stdout)) && rc >= 0) {
+		xf_error("standard output: %s", strerror(errno));
+		return 1;
+	}
+	return rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *v;
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet")) {
+			xf_log_level = XF_LOG_ERROR;
+		} else if (!strcmp(argv[i], "-v") ||
+			   !strcmp(argv[i], "--verbose")) {
+			xf_log_level = XF_LOG_DEBUG;
+		} else if (!strcmp(argv[i], "--version")) {
+			printf("xftrace %s\n", XF_VERSION);
+			return 0;
+		} else if (!strcmp(argv[i], "-h") ||
+			   !strcmp(argv[i], "--help")) {
+			usage(stdout);
+			return 0;
+		} else {
+			xf_error("unknown option %s", argv[i]);
+			return 2;
+		}
+	}
+	if (i == argc) {
+		usage(stderr);
+		return 2;
+	}
+	if (!strcmp(argv[i], "help")) {
+		char *help[] = { "--help", NULL };
+
+		if (i + 1 == argc) {
+			usage(stdout);
+			return 0;
+		}
+		v = find_verb(argv[i + 1]);
+		if (v)
+			return run(v, 1, help);
+		i++;
+	}
+	v = find_verb(argv[i]);
+	if (!v) {
+		xf_error("there is no verb '%s' ('xftrace help' lists them)",
+			 argv[i]);
+		return 2;
+	}
+	return run(v, argc - i - 1, argv + i + 1);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "opt.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void opt_help(const struct usage *u)
+{
+	printf("usage: xftrace %s%s%s%s\n\n%s\n", u->verb,
+	       u->opts && u->opts[0].name ? " [OPTION]..." : "",
+	       *u->operands ? " " : "", u->operands, u->summary);
+	if (u->text)
+		printf("\n%s", u->text);
+	printf("\n");
+	for (const struct opt *o = u->opts; o && o->name; o++) {
+		char left[64];
+		int n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
+				 o->letter ? '-' : ' ',
+				 o->letter ? o->letter : ' ',
+				 o->letter ? "," : " ", o->name,
+				 o->arg ? " " : "", o->arg ? o->arg : "");
+
+		if (n < 30)
+			printf("%-30s %s\n", left, o->help);
+		else
+			printf("%s\n%-30s %s\n", left, "", o->help);
+	}
+	printf("  -h, --help                   show this\n");
+}
+
+static int bad(const struct opt *o, const char *value, const char *want,
+	       struct xf_err *err)
+{
+	return xf_fail(err, OPT_MISUSE, "--%s: '%s' is not %s", o->name, value,
+		       want);
+}
+
+static const struct unit {
+	const char *name;
+	uint64_t factor;
+} sizes[] = { { "", 1 },
+	      { "K", 1 << 10 },
+	      { "M", 1 << 20 },
+	      { "G", 1 << 30 },
+	      { NULL, 0 } },
+  durations[] = { { "", 1000000000 },
+		  { "s", 1000000000 },
+		  { "ms", 1000000 },
+		  { "us", 1000 },
+		  { "m", 60000000000 },
+		  { NULL, 0 } },
+  plain[] = { { "", 1 }, { NULL, 0 } };
+
+static int parse_number(const struct opt *o, const char *text,
+			const struct unit *units, const char *want,
+			struct xf_err *err)
+{
+	uint64_t v, max = o->max ? o->max : UINT64_MAX;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 0);
+	if (end == text || errno || *text == '-' || *text == '+')
+		return bad(o, text, want, err);
+	for (; units->name; units++) {
+		if (strcasecmp(end, units->name))
+			continue;
+		if (v > UINT64_MAX / units->factor)
+			return bad(o, text, want, err);
+		v *= units->factor;
+		if (v < o->min || v > max)
+			return xf_fail(err, OPT_MISUSE,
+				       "--%s: '%s' is out of range", o->name,
+				       text);
+		*(uint64_t *)o->value = v;
+		return 0;
+	}
+	return bad(o, text, want, err);
+}
+
+static int set(const struct opt *o, const char *text, struct xf_err *err)
+{
+	switch (o->type) {
+	case OPT_FLAG:
+		*(bool *)o->value = true;
+		return 0;
+	case OPT_STRING:
+		*(const char **)o->value = text;
+		return 0;
+	case OPT_NUMBER:
+		return parse_number(o, text, plain, "a number", err);
+	case OPT_SIZE:
+		return parse_number(o, text, sizes, "a size such as 4M", err);
+	case OPT_DURATION:
+		return parse_number(o, text, durations,
+				    "a time such as 500ms or 2s", err);
+	}
+	return OPT_MISUSE;
+}
+
+static const struct opt *find(const struct usage *u, const char *name,
+			      size_t len)
+{
+	for (const struct opt *o = u->opts; o && o->name; o++)
+		if (strlen(o->name) == len && !memcmp(o->name, name, len))
+			return o;
+	return NULL;
+}
+
+static const struct opt *find_letter(const struct usage *u, char c)
+{
+	for (const struct opt *o = u->opts; o && o->name; o++)
+		if (o->letter == c)
+			return o;
+	return NULL;
+}
+
+int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		const struct opt *o;
+		char *a = argv[i], *value = NULL;
+		int rc;
+
+		if (a[0] != '-' || !a[1]) {
+			argv[n++] = a;
+			continue;
+		}
+		if (!strcmp(a, "--")) {
+			while (++i < argc)
+				argv[n++] = argv[i];
+			break;
+		}
+		if (!strcmp(a, "--help") || !strcmp(a, "-h")) {
+			opt_help(u);
+			return -ECANCELED;
+		}
+		if (a[1] == '-') {
+			size_t len = strcspn(a + 2, "=");
+
+			o = find(u, a + 2, len);
+			value = a[2 + len] ? a + 3 + len : NULL;
+		} else {
+			o = find_letter(u, a[1]);
+			value = a[2] ? a + 2 : NULL;
+		}
+		if (!o)
+			return xf_fail(err, OPT_MISUSE, "unknown option %s", a);
+		if (o->type == OPT_FLAG && value)
+			return xf_fail(err, OPT_MISUSE, "--%s takes no value",
+				       o->name);
+		if (o->type != OPT_FLAG && !value) {
+			if (i + 1 == argc)
+				return xf_fail(err, OPT_MISUSE,
+					       "--%s needs a value", o->name);
+			value = argv[++i];
+		}
+		rc = set(o, value, err);
+		if (rc)
+			return rc;
+	}
+	return n;
+}

@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "io.h"
+#include "log.h"
+#include "state.h"
+
+#define TICK_MS		 5
+#define CHECK_NS	 250000000ULL	/* look whether the guest is there */
+#define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
+#define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
+
+/* The process's own state. */
+struct server {
+	struct recording rec;
+	struct target *t;
+	struct recording_spec spec;
+	int listen_fd;
+	int signal_fd;
+	bool dead;		/* QEMU is gone */
+	bool silent;		/* the heart stands still */
+	bool done;		/* 'off' or a signal */
+	uint64_t heartbeat;
+	uint64_t beat_ns;	/* when it last moved */
+	uint64_t check_ns;	/* when to look again */
+	uint64_t started_ns;
+	uint64_t rate_ns;
+	uint64_t rate_records;
+	double rate;		/* records a second */
+	struct xf_err trouble;	/* the last one, for status */
+};
+
+void recorder_deinit(struct recorder *r)
+{
+	free(r->id);
+	free(r->folder);
+	free(r->trace);
+	json_decref(r->info);
+	*r = (struct recorder){ 0 };
+}
+
+static int set_paths(struct recorder *r, const char *id, struct xf_err *err)
+{
+	_cleanup_free_ char *runtime = NULL, *data = NULL, *file = NULL;
+	int rc;
+
+	rc = state_runtime(&runtime, err);
+	rc = rc ? rc : state_data(&data, err);
+	if (rc)
+		return rc;
+	if (asprintf(&file, "%s.xft", id) < 0)
+		abort();
+	r->id = strdup(id);
+	r->folder = state_join(runtime, "rec", id, NULL);
+	r->trace = state_join(data, file, NULL);
+	return 0;
+}
+
+/* Take the lock of a recording; the descriptor holds it. */
+static int lock(const struct recorder *r, struct xf_err *err)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "lock", NULL);
+	_cleanup_close_ int fd = -1;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return xf_fail_errno(err, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return xf_fail(err, -EBUSY,
+			       "guest %s is being recorded already: 'xftrace "
+			       "off' first", r->id);
+	return xf_take_fd(fd);
+}
+
+/* ---- the process ---- */
+
+static json_t *status_json(struct server *s)
+{
+	struct recording_counts c = recording_counts(&s->rec);
+	uint64_t now = monotonic_ns();
+	json_t *names = json_array(), *rings = json_array(), *reply;
+	uint64_t age = c.unread > sizeof(struct xft_sub) * s->rec.nr_rings ?
+			       now - s->rec.caught_up_ns : 0;
+
+	for (size_t i = 0; i < s->spec.nr_names; i++)
+		json_array_append_new(names, json_string(s->spec.names[i]));
+	for (size_t i = 0; i < s->rec.nr_rings; i++) {
+		const struct ring *r = &s->rec.rings[i];
+
+		json_array_append_new(
+			rings,
+			json_pack("{s:i, s:s, s:I, s:I, s:I, s:I}", "cpu",
+				  (int)r->cpu, "kind",
+				  r->kind == XFT_RING_NMI ? "nmi" : "main",
+				  "size", (json_int_t)ring_size(r), "unread",
+				  (json_int_t)ring_unread(r), "records",
+				  (json_int_t)r->accepted, "lost",
+				  (json_int_t)r->lost));
+	}
+	reply = json_pack(
+		"{s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:i, s:i, "
+		"s:f, s:I, s:o}",
+		"guest", s->t->id, "state",
+		s->dead ? "guest is gone" :
+		!s->rec.tracing ? "waiting for the guest's module" :
+		s->rec.full ? "disk full" :
+		s->silent ? "guest is silent" : "tracing",
+		"functions", names, "seconds",
+		(now - s->started_ns) / 1e9, "records", (json_int_t)c.records,
+		"lost", (json_int_t)c.lost, "gaps", (json_int_t)c.gaps, "bad",
+		(json_int_t)c.bad, "records_per_second", s->rate,
+		"ring_fill", c.size ? (double)c.unread / c.size : 0.0,
+		"key_epoch", (int)s->rec.key.epoch, "session",
+		(int)s->rec.key.session, "oldest_unread_seconds", age / 1e9,
+		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings);
+	if (reply && s->trouble.code)
+		json_object_set_new(reply, "trouble",
+				    json_string(s->trouble.msg));
+	return reply;
+}
+
+static void reply(int fd, json_t *value)
+{
+	_cleanup_free_ char *text = value ? json_dumps(value, 0) : NULL;
+
+	json_decref(value);
+	if (text)
+		(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void trouble(struct server *s, const struct xf_err *why)
+{
+	if (s->trouble.code != why->code)
+		recording_note(&s->rec, why->msg);
+	s->trouble = *why;
+}
+
+static void update_rate(struct server *s, uint64_t now)
+{
+	uint64_t records;
+
+	if (now - s->rate_ns < 1000000000ULL)
+		return;
+	records = recording_counts(&s->rec).records;
+	s->rate = (records - s->rate_records) * 1e9 / (now - s->rate_ns);
+	s->rate_records = records;
+	s->rate_ns = now;
+}
+
+/* The guest has rebooted or loaded its module again: trace it once more. */
+static void search_again(struct server *s)
+{
+	struct xf_err why;
+	int rc;
+
+	rc = target_find_module(s->t, 300, &why);
+	if (rc)
+		return;
+	rc = target_find_kernel(s->t, true, &why);
+	rc = rc ? rc : recording_begin(&s->rec, &s->spec, NULL, NULL, &why);
+	if (rc) {
+		trouble(s, &why);
+		return;
+	}
+	s->trouble.code = 0;
+	s->silent = false;
+	s->beat_ns = monotonic_ns();
+}
+
+/* Is the guest there, alive, and the one that we know? */
+static void check_guest(struct server *s, uint64_t now)
+{
+	struct pollfd p = { .fd = s->t->pidfd, .events = POLLIN };
+	struct xft_ctl ctl;
+	struct xf_err why;
+
+	if (s->dead)
+		return;
+	if (poll(&p, 1, 0) > 0) {
+		recording_abandon(&s->rec, "QEMU ended while it was recorded");
+		s->dead = true;
+		return;
+	}
+	if (!s->rec.tracing) {
+		search_again(s);
+		s->check_ns = now + SEARCH_NS;
+		return;
+	}
+	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
+		recording_abandon(&s->rec,
+				  "the guest rebooted or unloaded its module");
+		return;
+	}
+	if (ctl.state != XFT_TRACING) {
+		recording_abandon(&s->rec, "the guest's module stopped tracing "
+					   "without being asked");
+		return;
+	}
+	if (ctl.heartbeat != s->heartbeat) {
+		s->heartbeat = ctl.heartbeat;
+		s->beat_ns = now;
+		s->silent = false;
+	} else if (now - s->beat_ns > SILENT_NS && !s->silent) {
+		s->silent = true;
+		xf_fail(&why, -ETIMEDOUT,
+			"the guest stood still for more than %d s",
+			(int)(SILENT_NS / 1000000000));
+		trouble(s, &why);
+	}
+	s->check_ns = now + CHECK_NS;
+}
+
+static void finish(struct server *s, const char *reason, int client)
+{
+	struct xf_err why;
+
+	s->done = true;
+	if (recording_end(&s->rec, reason, NULL, NULL, &why))
+		trouble(s, &why);
+	if (client >= 0)
+		reply(client, status_json(s));
+}
+
+static void serve(struct server *s)
+{
+	_cleanup_close_ int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct timeval patience = { .tv_sec = 1 };
+	char line[32];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	n = recv(fd, line, sizeof(line) - 1, 0);
+	if (n <= 0)
+		return;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!strcmp(line, "status"))
+		reply(fd, status_json(s));
+	else if (!strcmp(line, "off"))
+		finish(s, "off", fd);
+}
+
+static void run(struct server *s)
+{
+	while (!s->done) {
+		struct pollfd p[2] = {
+			{ .fd = s->listen_fd, .events = POLLIN },
+			{ .fd = s->signal_fd, .events = POLLIN },
+		};
+		uint64_t now;
+		struct xf_err why;
+
+		(void)poll(p, 2, TICK_MS);
+		if (recording_tick(&s->rec, &why))
+			trouble(s, &why);
+		now = monotonic_ns();
+		update_rate(s, now);
+		if (now >= s->check_ns)
+			check_guest(s, now);
+		if (p[0].revents)
+			serve(s);
+		if (p[1].revents)
+			finish(s, "the recorder was told to end", -1);
+	}
+}
+
+static int open_socket(const struct recorder *r, struct xf_err *err)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "sock", NULL);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return xf_fail(err, -ENAMETOOLONG,
+			       "%s: too long for a socket: set XFTRACE_RUNTIME",
+			       path);
+	strcpy(a.sun_path, path);
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    listen(fd, 8))
+		return xf_fail_errno(err, "%s", path);
+	return xf_take_fd(fd);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int write_info(const struct recorder *r, const struct target *t,
+		      const struct recording_spec *spec, struct xf_err *err)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "recorder.json",
+					       NULL);
+	json_t *names = json_array();
+	json_t *info;
+	int rc;
+
+	for (size_t i = 0; i < spec->nr_names; i++)
+		json_array_append_new(names, json_string(spec->names[i]));
+	info = json_pack("{s:s, s:i, s:i, s:s, s:o}", "guest", r->id, "pid",
+			 getpid(), "qemu", t->pid, "qmp",
+			 t->qmp_path ? t->qmp_path : "", "functions", names);
+	rc = state_write_json(path, info, err);
+	json_decref(info);
+	return rc;
+}
+
+/* What the child tells its parent: progress, then the result, and no more. */
+struct report {
+	int32_t rc;
+	struct xf_err err;
+};
+
+static bool child_wait(void *arg, unsigned int waited_ms)
+{
+	struct pollfd p = { .fd = *(int *)arg, .events = POLLIN };
+
+	return poll(&p, 1, 0) <= 0;
+}
+
+/* Never returns. The lock stays taken as long as this process lives. */
+static void child(struct recorder *r, struct target *t,
+		  const struct recording_spec *spec, int report_fd)
+{
+	struct server s = { .t = t, .spec = *spec, .listen_fd = -1 };
+	struct report rep = { 0 };
+	int rc;
+
+	setsid();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* Keys are in this process. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	s.signal_fd = open_signals();
+	s.listen_fd = rc = open_socket(r, &rep.err);
+	if (rc >= 0)
+		rc = recording_create(&s.rec, t, r->trace, &rep.err);
+	if (rc >= 0) {
+		rc = write_info(r, t, spec, &rep.err);
+		rc = rc ? rc : recording_begin(&s.rec, spec, child_wait,
+					       &s.signal_fd,
+					       &rep.err);
+		if (rc) {
+			recording_close(&s.rec);
+			unlink(r->trace);
+		}
+	}
+	if (rc < 0) {
+		rep.rc = rc;
+		/* Gone before the parent says so. */
+		state_remove_folder(r->folder);
+		(void)write(report_fd, &rep, sizeof(rep));
+		_exit(1);
+	}
+	(void)write(report_fd, &rep, sizeof(rep));
+	close(report_fd);
+	s.started_ns = s.rate_ns = s.beat_ns = monotonic_ns();
+	run(&s);
+	recording_close(&s.rec);
+	_exit(0);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/* Wait for the child's report; Ctrl-C ends the child, which then reports. */
+static int wait_for_child(int fd, pid_t pid, struct xf_err *err)
+{
+	struct sigaction sa = { .sa_handler = on_interrupt }, old;
+	uint64_t start = monotonic_ns();
+	struct report rep = { 0 };
+	ssize_t n;
+
+	interrupted = 0;
+	sigaction(SIGINT, &sa, &old);
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (poll(&p, 1, 200) > 0)
+			break;
+		if (interrupted == 1) {
+			kill(pid, SIGTERM);
+			interrupted = 2;
+		}
+		xf_progress("the guest's kernel patches its functions, %d s",
+			    (int)((monotonic_ns() - start) / 1000000000));
+	}
+	n = read(fd, &rep, sizeof(rep));
+	xf_progress(NULL);
+	sigaction(SIGINT, &old, NULL);
+	if (n != sizeof(rep))
+		return xf_fail(err, -EPIPE, "the recorder died unexpectedly");
+	if (rep.rc)
+		return xf_fail(err, rep.rc, "%s", rep.err.msg);
+	return 0;
+}
+
+int recorder_start(struct target *t, const struct recording_spec *spec,
+		   struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	_cleanup_close_ int lock_fd = -1, fd = -1;
+	int pipe_fd[2], rc;
+	pid_t pid;
+
+	rc = set_paths(&r, t->id, err);
+	rc = rc ? rc : io_make_folders(r.folder, 0700, err);
+	if (rc)
+		return rc;
+	lock_fd = lock(&r, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	if (access(r.trace, F_OK) == 0)
+		return xf_fail(err, -EEXIST,
+			       "an earlier recording of guest %s was "
+			       "interrupted: 'xftrace off --guest %s' draws what "
+			       "was kept", r.id, r.id);
+	if (pipe2(pipe_fd, O_CLOEXEC))
+		return xf_fail_errno(err, "pipe");
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		close(pipe_fd[0]);
+		close(pipe_fd[1]);
+		return xf_fail_errno(err, "fork");
+	}
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		close(pipe_fd[0]);
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		if (null > 2)
+			close(null);
+		child(&r, t, spec, pipe_fd[1]);
+	}
+	close(pipe_fd[1]);
+	fd = pipe_fd[0];
+	return wait_for_child(fd, pid, err);
+}
+
+/* ---- its clients ---- */
+
+static bool is_alive(const struct recorder *r)
+{
+	int fd = lock(r, NULL);
+
+	if (fd < 0)
+		return fd == -EBUSY;
+	close(fd);
+	return false;
+}
+
+/* The folder alone is not a recording: a failed 'on' may leave one. */
+static bool exists(const struct recorder *r)
+{
+	return access(r->trace, F_OK) == 0;
+}
+
+static int find_only(char **ret_id, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
+	json_t *list = state_list("rec");
+	size_t i, nr = 0;
+	json_t *v;
+
+	json_array_foreach(list, i, v) {
+		_cleanup_(recorder_deinit) struct recorder r = { 0 };
+
+		if (set_paths(&r, json_string_value(v), NULL) || !exists(&r))
+			continue;
+		buf_printf(&names, "%s%s", nr++ ? ", " : "", r.id);
+	}
+	json_decref(list);
+	if (!nr)
+		return xf_fail(err, -ENOENT,
+			       "nothing is being recorded: 'xftrace on "
+			       "FUNCTION...' begins");
+	if (nr > 1)
+		return xf_fail(err, -ENOTUNIQ,
+			       "several guests are recorded (%s): choose one "
+			       "with --guest", names.data);
+	*ret_id = buf_take(&names);
+	return 0;
+}
+
+int recorder_find(struct recorder *r, const char *id, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder new = { 0 };
+	_cleanup_free_ char *only = NULL, *path = NULL;
+	int rc;
+
+	if (!id) {
+		rc = find_only(&only, err);
+		if (rc)
+			return rc;
+		id = only;
+	}
+	if (!state_name_ok(id))
+		return xf_fail(err, -EINVAL, "'%s' is no name of a guest", id);
+	rc = set_paths(&new, id, err);
+	if (rc)
+		return rc;
+	if (!exists(&new))
+		return xf_fail(err, -ENOENT, "guest %s is not being recorded",
+			       id);
+	path = state_join(new.folder, "recorder.json", NULL);
+	(void)state_read_json(path, &new.info, NULL);
+	new.alive = is_alive(&new);
+	*r = new;
+	new = (struct recorder){ 0 };
+	return 0;
+}
+
+int recorder_ask(const struct recorder *r, const char *request,
+		 mailbox_wait_fn wait, void *arg, json_t **ret_reply,
+		 struct xf_err *err)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "sock", NULL);
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	uint64_t start = monotonic_ns();
+	_cleanup_close_ int fd = -1;
+	json_error_t je;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+		return xf_fail(err, -ECONNREFUSED,
+			       "the recorder of guest %s does not answer: %s",
+			       r->id, strerror(errno));
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		unsigned int waited = (monotonic_ns() - start) / 1000000;
+		ssize_t n;
+
+		if (poll(&p, 1, 200) > 0) {
+			n = recv(fd, buf_reserve(&b, 65536), 65536, 0);
+			if (n <= 0)
+				break;
+			b.len += n;
+			if (b.len > 16 << 20)
+				break;
+			continue;
+		}
+		if (wait ? !wait(arg, waited) : waited > 10000)
+			return xf_fail(err, -ETIMEDOUT,
+				       "the recorder of guest %s does not "
+				       "answer", r->id);
+	}
+	*ret_reply = json_loadb(b.data ? b.data : "", b.len, 0, &je);
+	if (!*ret_reply)
+		return xf_fail(err, -ECONNREFUSED,
+			       "the recorder of guest %s died", r->id);
+	return 0;
+}
+
+int recorder_salvage(const struct recorder *r, struct xf_err *err)
+{
+	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	const char *qmp = json_string_value(json_object_get(r->info, "qmp"));
+	struct target_options opt = { .allow_open_ram = true };
+	_cleanup_close_ int lock_fd = lock(r, err);
+	struct recording rec = { 0 };
+	struct xf_err why = { 0 };
+	int rc;
+
+	if (lock_fd < 0)
+		return lock_fd;
+	opt.qmp = qmp && *qmp ? qmp : NULL;
+	if (!opt.qmp)
+		opt.pid = json_integer_value(json_object_get(r->info, "qemu"));
+	rc = target_attach(&t, &opt, &why);
+	rc = rc ? rc : target_find_module(&t, 3000, &why);
+	rc = rc ? rc : target_find_kernel(&t, false, &why);
+	if (!rc) {
+		target_add_modules(&t);
+		rc = recording_resume(&rec, &t, r->trace, &why);
+	}
+	if (rc) {
+		xf_info("the guest is out of reach (%s): only what was kept "
+			"is drawn", why.msg);
+		rc = recording_resume(&rec, NULL, r->trace, err);
+	}
+	if (rc)
+		return rc;
+	recording_note(&rec, "the recorder was killed; the rest was read from "
+			     "the rings afterwards");
+	rc = recording_end(&rec, "salvaged", NULL, NULL, err);
+	recording_close(&rec);
+	return rc;
+}
+
+void recorder_remove(const struct recorder *r)
+{
+	state_remove_folder(r->folder);
+	unlink(r->trace);
+}

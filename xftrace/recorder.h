@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * recorder -- the process that records one guest, from 'on' to 'off'.
+ *
+ * recorder_start() forks it and returns when the guest is tracing. It has a
+ * folder <runtime>/rec/ID with a lock that it holds as long as it lives, a
+ * socket, and recorder.json, which tells how to attach to its guest again. Its
+ * trace is <data>/ID.xft.
+ *
+ * The socket takes one line, "status" or "off", and answers with one JSON
+ * object; after "off" the recorder ends, and the trace waits to be drawn.
+ *
+ * It survives its guest: QEMU killed, a panic, a reboot (it waits for the
+ * module to come back and starts tracing again, as a new session).
+ */
+#ifndef XF_RECORDER_H
+#define XF_RECORDER_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "recording.h"
+
+/*
+ * Attached target with kernel and module found. -EBUSY: there is a recording
+ * of this guest already, alive or left over.
+ */
+int recorder_start(struct target *t, const struct recording_spec *spec,
+		   struct xf_err *err);
+
+/* Of a recording; strings are malloc()ed. */
+struct recorder {
+	char *id;
+	char *folder;		/* <runtime>/rec/ID */
+	char *trace;		/* <data>/ID.xft */
+	json_t *info;		/* recorder.json */
+	bool alive;
+};
+
+void recorder_deinit(struct recorder *r);
+
+/*
+ * The recording with this id or, with NULL, the only one. -ENOENT: there is
+ * none. -ENOTUNIQ: several, named in the sentence.
+ */
+int recorder_find(struct recorder *r, const char *id, struct xf_err *err);
+
+/*
+ * Ask a living one. Waits as long as @wait agrees (may be NULL: 10 s).
+ * -ECONNREFUSED: it died.
+ */
+int recorder_ask(const struct recorder *r, const char *request,
+		 mailbox_wait_fn wait, void *arg, json_t **ret_reply,
+		 struct xf_err *err);
+
+/* What a killed recorder left: stop the guest, take what is in the rings. */
+int recorder_salvage(const struct recorder *r, struct xf_err *err);
+
+/* Forget folder and trace. */
+void recorder_remove(const struct recorder *r);
+
+#endif

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "recording.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "trace.h"
+#include "xft_record.h"
+
+#define START_TIMEOUT_MS 180000
+#define STOP_TIMEOUT_MS	 180000
+
+_Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
+	       "a Klog entry is stored as it is");
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static json_t *json_u64(uint64_t v)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, v);
+	return json_string(text);
+}
+
+static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
+		    struct xf_err *err)
+{
+	_cleanup_free_ char *text = json_dumps(value, JSON_COMPACT);
+
+	json_decref(value);
+	if (!text)
+		return xf_fail(err, -ENOMEM, "out of memory");
+	return journal_put(&r->j, type, text, strlen(text), err);
+}
+
+void recording_note(struct recording *r, const char *text)
+{
+	if (!put_json(r, TRACE_NOTE, json_pack("{s:s}", "text", text), NULL))
+		journal_commit(&r->j);
+}
+
+static int put_meta(struct recording *r, struct xf_err *err)
+{
+	const struct target *t = r->t;
+	char build_id[41] = "unknown";
+	json_t *names = json_array();
+	json_t *meta;
+
+	for (size_t i = 0; i < t->kernel.build_id_len; i++)
+		snprintf(build_id + 2 * i, 3, "%02x", t->kernel.build_id[i]);
+	for (size_t i = 0; i < r->spec.nr_names; i++)
+		json_array_append_new(names, json_string(r->spec.names[i]));
+	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}",
+			 "xftrace", XF_VERSION, "guest", r->spec.guest,
+			 "release", t->kernel.osrelease, "build_id", build_id,
+			 "session", (json_int_t)r->key.session, "cpus",
+			 (json_int_t)t->ctl.nr_cpus, "tsc_khz",
+			 (json_int_t)t->ctl.tsc_khz, "depth",
+			 (json_int_t)r->spec.max_depth, "ring_size",
+			 (json_int_t)r->spec.ring_size, "functions", names);
+	if (!meta)
+		return xf_fail(err, -EINVAL, "cannot describe the guest");
+	json_object_set_new(meta, "instance", json_u64(t->ctl.instance));
+	json_object_set_new(meta, "clock_tsc", json_u64(t->ctl.clock_tsc));
+	json_object_set_new(meta, "clock_real_ns",
+			    json_u64(t->ctl.clock_real_ns));
+	return put_json(r, TRACE_META, meta, err);
+}
+
+static int put_symbols(struct recording *r, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	symtab_pack(r->t->symbols, &b);
+	return journal_put(&r->j, TRACE_SYMBOLS, b.data, b.len, err);
+}
+
+/* The order matters: into the trace, committed, and only then to the guest. */
+static int change_key(struct recording *r, struct xf_err *err)
+{
+	struct klog_entry e;
+	int rc;
+
+	rc = key_next(&r->key, &e, err);
+	rc = rc ? rc : journal_put(&r->j, TRACE_KEY, &e, sizeof(e), err);
+	rc = rc ? rc : klog_add(&r->klog, &e, err);
+	if (rc)
+		return rc;
+	journal_commit(&r->j);
+	mailbox_set_key(&r->t->mb, &e);
+	explicit_bzero(&e, sizeof(e));
+	r->next_key_ns = monotonic_ns() + r->spec.key_interval_ns;
+	return 0;
+}
+
+int recording_create(struct recording *r, struct target *t, const char *path,
+		     struct xf_err *err)
+{
+	struct recording new = { .t = t };
+	int rc = journal_create(&new.j, path, err);
+
+	if (rc)
+		return rc;
+	klog_init(&new.klog);
+	*r = new;
+	return 0;
+}
+
+void recording_close(struct recording *r)
+{
+	journal_close(&r->j);
+	klog_deinit(&r->klog);
+	free(r->rings);
+	*r = (struct recording){ 0 };
+}
+
+/* The rings that the guest made for this session. */
+static int find_rings(struct recording *r, struct xf_err *err)
+{
+	_cleanup_free_ uint64_t *gpa = NULL;
+	_cleanup_free_ struct ring *rings = NULL;
+	struct target *t = r->t;
+	struct xft_ctl ctl;
+	int rc;
+
+	rc = mailbox_ctl(&t->mb, &ctl, err);
+	if (rc)
+		return rc;
+	if (!ctl.nr_rings)
+		return xf_fail(err, -EAGAIN, "the guest has no rings");
+	if (ctl.nr_rings > 2 * XFT_MAX_CPUS)
+		return xf_fail(err, -EBADMSG, "the guest claims %u rings",
+			       ctl.nr_rings);
+	gpa = calloc(ctl.nr_rings, sizeof(*gpa));
+	rings = calloc(ctl.nr_rings, sizeof(*rings));
+	if (!gpa || !rings)
+		abort();
+	rc = memfile_read(&t->mf, ctl.rings_gpa, gpa,
+			  ctl.nr_rings * sizeof(*gpa), err);
+	for (uint32_t i = 0; !rc && i < ctl.nr_rings; i++)
+		rc = ring_init(&rings[i], &t->mf, gpa[i], err);
+	if (rc)
+		return rc;
+	free(r->rings);
+	r->rings = xf_take(rings);
+	r->nr_rings = ctl.nr_rings;
+	t->ctl = ctl;
+	return 0;
+}
+
+/* One stretch, from guest RAM straight into the journal. */
+static int take_span(struct recording *r, struct ring *ring,
+		     const struct ring_span *span, struct xf_err *err)
+{
+	struct trace_span *dst;
+	int rc;
+
+	dst = journal_reserve(&r->j, sizeof(*dst) + span->len, err);
+	if (!dst)
+		return -ENOSPC;
+	memcpy(dst + 1, span->data, span->len);
+	rc = ring_accept(ring, span, dst + 1, &r->klog, r->key.session, err);
+	if (rc < 0)
+		return rc;
+	*dst = (struct trace_span){
+		.session = r->key.session,
+		.cpu = ring->cpu,
+		.kind = ring->kind,
+		.epoch = span->epoch,
+		.nr = span->nr,
+		.base_tsc = span->base_tsc,
+		.records_before = span->records_before,
+		.offset = span->offset,
+		.len = span->len,
+	};
+	journal_add(&r->j, TRACE_SPAN, sizeof(*dst) + span->len);
+	return 0;
+}
+
+/*
+ * Read what there is. A guest that writes faster than we read must not keep us
+ * here: at most one ring's worth a call.
+ */
+static int drain_ring(struct recording *r, struct ring *ring,
+		      struct xf_err *err)
+{
+	struct ring_span span;
+	uint32_t tries = 2 * ring->nr_subs;
+	int rc;
+
+	while (tries--) {
+		struct xf_err why;
+
+		rc = ring_next(ring, &span, &why);
+		if (!rc)
+			return 0;
+		if (rc > 0)
+			rc = take_span(r, ring, &span, &why);
+		if (rc == -ENOSPC)
+			return xf_fail(err, rc, "%s", why.msg);
+		if (rc < 0 && rc != -ESTALE)
+			xf_debug("%s", why.msg);
+	}
+	return 0;
+}
+
+static int drain(struct recording *r, struct xf_err *err)
+{
+	uint64_t now = monotonic_ns();
+	bool empty = true;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && !r->full && i < r->nr_rings; i++) {
+		rc = drain_ring(r, &r->rings[i], err);
+		empty = empty && ring_unread(&r->rings[i]) <
+					 sizeof(struct xft_sub) + 1;
+	}
+	if (rc)
+		r->full = true;
+	else if (empty)
+		r->caught_up_ns = now;
+	journal_commit(&r->j);
+	return rc;
+}
+
+int recording_tick(struct recording *r, struct xf_err *err)
+{
+	int rc = drain(r, err);
+
+	if (!rc && r->tracing && monotonic_ns() >= r->next_key_ns)
+		rc = change_key(r, err);
+	return rc;
+}
+
+/* Wait for the guest, and do not let its rings overflow meanwhile. */
+struct wait {
+	struct recording *r;
+	mailbox_wait_fn fn;
+	void *arg;
+};
+
+static bool drain_and_wait(void *arg, unsigned int waited_ms)
+{
+	struct wait *w = arg;
+
+	if (!w->r->nr_rings)
+		(void)find_rings(w->r, NULL);
+	(void)recording_tick(w->r, NULL);
+	return !w->fn || w->fn(w->arg, waited_ms);
+}
+
+static void size_ring(uint64_t size, struct mailbox_start *s)
+{
+	/* About 64 sub-buffers: fine-grained loss, coarse enough to be fast. */
+	s->sub_shift = XFT_MIN_SUB_SHIFT;
+	while (s->sub_shift < XFT_MAX_SUB_SHIFT &&
+	       (size >> s->sub_shift) > 64)
+		s->sub_shift++;
+	s->nr_subs = size >> s->sub_shift;
+	if (s->nr_subs < XFT_MIN_SUBS)
+		s->nr_subs = XFT_MIN_SUBS;
+	if (s->nr_subs > XFT_MAX_SUBS)
+		s->nr_subs = XFT_MAX_SUBS;
+}
+
+int recording_begin(struct recording *r, const struct recording_spec *spec,
+		    mailbox_wait_fn wait, void *arg, struct xf_err *err)
+{
+	_cleanup_(target_sites_deinit) struct target_sites sites = { 0 };
+	struct wait w = { r, wait, arg };
+	struct mailbox_start start = { .max_depth = spec->max_depth };
+	struct target *t = r->t;
+	int rc;
+
+	target_add_modules(t);
+	rc = target_find_sites(t, spec->names, spec->nr_names, &sites, err);
+	rc = rc ? rc : target_find_kfuncs(t, start.kfunc, err);
+	if (rc)
+		return rc;
+	if (t->ctl.state == XFT_TRACING)
+		return xf_fail(err, -EBUSY,
+			       "the guest is being traced already, by somebody "
+			       "else or by a recorder that was killed: 'xftrace "
+			       "off' ends it");
+	if (sites.nr_untraceable)
+		xf_info("%zu functions of those patterns have no ftrace hook "
+			"and are left out", sites.nr_untraceable);
+	size_ring(spec->ring_size, &start);
+	start.roots = sites.site;
+	start.nr_roots = sites.nr;
+
+	r->spec = *spec;
+	r->key = (struct key_ctl){ .session = r->key.session + 1 };
+	free(r->rings);
+	r->rings = NULL;
+	r->nr_rings = 0;
+	rc = put_meta(r, err);
+	rc = rc ? rc : put_symbols(r, err);
+	rc = rc ? rc : change_key(r, err);
+	if (rc)
+		return rc;
+	r->tracing = true;
+	rc = mailbox_start(&t->mb, &start, START_TIMEOUT_MS, drain_and_wait, &w,
+			   err);
+	if (!rc && !r->nr_rings)
+		rc = find_rings(r, err);
+	if (rc) {
+		struct wait quiet = { r, NULL, NULL };
+
+		/*
+		 * It may get through in spite of our giving up: then the next
+		 * request undoes it, whenever the guest comes to read it.
+		 */
+		if (rc == -EINTR || rc == -ETIMEDOUT)
+			(void)mailbox_request(&t->mb, XFT_CMD_STOP,
+					      5000, drain_and_wait,
+					      &quiet, NULL);
+		(void)mailbox_request(&t->mb, XFT_CMD_RELEASE, 5000, NULL, NULL,
+				      NULL);
+		r->tracing = false;
+		return rc;
+	}
+	r->caught_up_ns = monotonic_ns();
+	return 0;
+}
+
+struct recording_counts recording_counts(const struct recording *r)
+{
+	struct recording_counts c = r->before;
+
+	for (size_t i = 0; i < r->nr_rings; i++) {
+		const struct ring *ring = &r->rings[i];
+
+		c.records += ring->accepted;
+		c.lost += ring->lost;
+		c.gaps += ring->gaps;
+		c.bad += ring->bad;
+		c.unread += ring_unread(ring);
+		c.size += ring_size(ring);
+	}
+	return c;
+}
+
+void recording_abandon(struct recording *r, const char *note)
+{
+	(void)drain(r, NULL);
+	r->before = recording_counts(r);
+	r->before.unread = r->before.size = 0;
+	r->nr_rings = 0;
+	r->tracing = false;
+	recording_note(r, note);
+}
+
+int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
+		  void *arg, struct xf_err *err)
+{
+	struct wait w = { r, wait, arg };
+	struct recording_counts c;
+	bool stopped = false;
+	struct xf_err why;
+	int rc;
+
+	if (r->tracing) {
+		rc = mailbox_request(&r->t->mb, XFT_CMD_STOP, STOP_TIMEOUT_MS,
+				     drain_and_wait, &w, &why);
+		stopped = !rc;
+		if (rc) {
+			xf_warn("%s; hooks may still be in place", why.msg);
+			recording_note(r, why.msg);
+		}
+	}
+	/* Nothing writes any more: two rounds see all of every ring. */
+	for (int i = 0; i < 2; i++)
+		(void)drain(r, NULL);
+	/* Modules that were loaded meanwhile have names now. */
+	if (stopped && !r->full) {
+		size_t known = r->t->symbols->nr;
+
+		target_add_modules(r->t);
+		if (r->t->symbols->nr != known)
+			(void)put_symbols(r, NULL);
+	}
+	c = recording_counts(r);
+	rc = put_json(r, TRACE_END,
+		      json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "reason",
+				reason, "records", (json_int_t)c.records,
+				"lost", (json_int_t)c.lost, "gaps",
+				(json_int_t)c.gaps, "bad", (json_int_t)c.bad,
+				"full", r->full),
+		      err);
+	journal_commit(&r->j);
+	if (stopped)
+		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
+				      NULL, NULL);
+	r->tracing = false;
+	if (!rc)
+		rc = journal_sync(&r->j, err);
+	return rc;
+}
+
+/* Records in a stretch that is in the trace already. */
+static uint64_t count_records(const struct trace_span *s, uint64_t key)
+{
+	const uint64_t *p = (const uint64_t *)(s + 1), *end = p + s->len / 8;
+	uint64_t nr = 0;
+
+	while (p < end) {
+		uint32_t words = xft_words(*p ^ key);
+
+		if (!words)
+			break;
+		p += words;
+		nr++;
+	}
+	return nr;
+}
+
+/* Let @ring go on behind the last stretch of it that the trace has. */
+static void continue_ring(struct ring *ring, const struct trace *t,
+			  const struct trace_ring *old)
+{
+	const struct trace_span *last = old->spans[old->nr - 1];
+
+	ring->pos = (last->nr << ring->sub_shift) + last->offset + last->len;
+	ring->records = last->records_before;
+	for (size_t i = old->nr; i-- > 0 && old->spans[i]->nr == last->nr;) {
+		const struct trace_span *s = old->spans[i];
+		const uint64_t *key = trace_key(t, s->session, s->epoch);
+
+		if (key)
+			ring->records += count_records(s, *key);
+	}
+}
+
+static int resume(struct recording *r, struct trace *t, struct xf_err *err)
+{
+	const struct trace_session *last;
+	uint64_t pos = 0;
+	const void *data;
+	uint32_t type;
+	size_t len;
+	int rc;
+
+	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
+		rc = trace_add_chunk(t, type, data, len, err);
+		if (rc)
+			return rc;
+	}
+	rc = rc ? rc : trace_seal(t, err);
+	if (rc)
+		return rc;
+	last = &t->sessions[t->nr_sessions - 1];
+	for (size_t i = 0; i < t->nr_keys; i++) {
+		struct klog_entry e;
+
+		memcpy(&e, &t->keys[i], sizeof(e));
+		rc = klog_add(&r->klog, &e, err);
+		if (rc)
+			return rc;
+		r->key = (struct key_ctl){ e.epoch, e.session };
+	}
+	if (!r->t)
+		return 0;
+	rc = find_rings(r, err);
+	if (rc)
+		return rc;
+	for (size_t n = 0; n < r->nr_rings; n++)
+		for (size_t i = 0; i < last->nr_rings; i++) {
+			const struct trace_ring *old = &t->rings[last->ring[i]];
+
+			if (old->cpu == r->rings[n].cpu &&
+			    old->kind == r->rings[n].kind)
+				continue_ring(&r->rings[n], t, old);
+		}
+	r->tracing = r->t->ctl.state == XFT_TRACING;
+	r->next_key_ns = UINT64_MAX;
+	return 0;
+}
+
+int recording_resume(struct recording *r, struct target *t, const char *path,
+		     struct xf_err *err)
+{
+	struct recording new = { .t = t };
+	struct trace trace;
+	int rc;
+
+	rc = journal_reopen(&new.j, path, err);
+	if (rc)
+		return rc;
+	klog_init(&new.klog);
+	trace_init(&trace);
+	rc = resume(&new, &trace, err);
+	trace_deinit(&trace);
+	if (rc)
+		recording_close(&new);
+	else
+		*r = new;
+	return rc;
+}

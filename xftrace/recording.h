@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * recording -- from a guest's rings into a trace.
+ *
+ *	recording_create(&r, &target, path, err);
+ *	recording_begin(&r, &spec, wait, arg, err);	the guest is tracing
+ *	... recording_tick(&r, err) every few milliseconds ...
+ *	recording_end(&r, reason, wait, arg, err);	stopped, drained
+ *	recording_close(&r);
+ *
+ * Memory does not grow with the trace. Order that everything rests on: a key is
+ * committed to the trace before the guest may use it; records are copied once,
+ * from guest RAM into the trace, checked there, and committed or thrown away.
+ *
+ * A recording whose process died is taken up with recording_resume(), which
+ * goes on reading where the last commit ended.
+ */
+#ifndef XF_RECORDING_H
+#define XF_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "err.h"
+#include "journal.h"
+#include "key.h"
+#include "klog.h"
+#include "ring.h"
+#include "target.h"
+
+/* What to trace, and how. Strings and arrays are borrowed. */
+struct recording_spec {
+	char *const *names;	/* as typed */
+	size_t nr_names;
+	uint32_t max_depth;
+	uint64_t ring_size;	/* bytes a CPU */
+	uint64_t key_interval_ns;
+	const char *guest;	/* what the header calls the guest */
+};
+
+/* Sums over all rings. */
+struct recording_counts {
+	uint64_t records;
+	uint64_t lost;
+	uint64_t gaps;		/* missing without a lap: a finding */
+	uint64_t bad;
+	uint64_t unread;	/* bytes in the rings */
+	uint64_t size;		/* bytes of the rings */
+};
+
+struct recording {
+	struct target *t;	/* borrowed */
+	struct recording_spec spec;
+	struct journal j;
+	struct klog klog;
+	struct key_ctl key;
+	struct ring *rings;
+	size_t nr_rings;
+	struct recording_counts before;	/* of sessions that are over */
+	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
+	uint64_t caught_up_ns;	/* all rings were empty then */
+	bool tracing;
+	bool full;		/* the disk is: nothing more is kept */
+};
+
+int recording_create(struct recording *r, struct target *t, const char *path,
+		     struct xf_err *err);
+/* -ESTALE: the guest's module is another one than that of the trace. */
+int recording_resume(struct recording *r, struct target *t, const char *path,
+		     struct xf_err *err);
+void recording_close(struct recording *r);
+
+/*
+ * A new session on the target: symbols, sites, first key, START. Records are
+ * drained while the guest patches its call sites. On failure the guest is as
+ * before.
+ */
+int recording_begin(struct recording *r, const struct recording_spec *spec,
+		    mailbox_wait_fn wait, void *arg, struct xf_err *err);
+
+/* Drain, change the key if it is time, commit. -ENOSPC: no longer kept. */
+int recording_tick(struct recording *r, struct xf_err *err);
+
+/* The guest is gone or has a new module: take what is left of its rings. */
+void recording_abandon(struct recording *r, const char *note);
+
+/*
+ * Stop the guest's hooks if it lives, drain, write the end. What the guest
+ * does not answer is noted in the trace; fails only if the trace cannot be
+ * written.
+ */
+int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
+		  void *arg, struct xf_err *err);
+
+/* Put a sentence into the trace, for its header. */
+void recording_note(struct recording *r, const char *text);
+
+struct recording_counts recording_counts(const struct recording *r);
+
+uint64_t monotonic_ns(void);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * target -- a running guest, attached: its RAM, its kernel, its module.
+ *
+ *	target_attach(&t, &opt, err);	QEMU found, RAM mapped
+ *	target_find_module(&t, ms, err); the module answers
+ *	target_find_kernel(&t, err);	which kernel, its symbols, its modules
+ *	target_find_sites(&t, ...);	names to ftrace sites
+ *	target_detach(&t);
+ *
+ * Attaching asks QEMU through QMP and never pauses the guest. After a reboot
+ * of the guest the last three are called again on the same target.
+ */
+#ifndef XF_TARGET_H
+#define XF_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "mailbox.h"
+#include "memfile.h"
+#include "resolve.h"
+#include "symtab.h"
+#include "vmcoreinfo.h"
+
+/* What the user said; strings are borrowed. */
+struct target_options {
+	const char *guest;	/* name of a guest that we started */
+	const char *qmp;	/* QMP socket */
+	uint64_t pid;		/* QEMU process, 0: not given */
+	const char *symbols;	/* file, NULL: find them */
+	bool allow_open_ram;
+};
+
+struct target {
+	char *id;		/* names state folder and trace */
+	char *qmp_path;		/* NULL: none */
+	char *kernel_path;	/* vmlinuz known from 'guest start', or NULL */
+	char *symbols_path;	/* the user's, or NULL */
+	int pidfd;		/* QEMU; readable when it has died */
+	int pid;
+	struct memfile mf;
+	struct mailbox mb;
+	struct xft_ctl ctl;	/* checked copy, from target_find_module() */
+	struct vmcoreinfo kernel;
+	struct symtab *symbols;	/* sealed, at run-time addresses */
+};
+
+#define TARGET_INIT { .pidfd = -1, .mf = MEMFILE_INIT }
+
+/*
+ * Choose and attach. With no option set the one guest that runs is taken:
+ * -ENOENT: none, -ENOTUNIQ: several (named in the sentence).
+ */
+int target_attach(struct target *t, const struct target_options *opt,
+		  struct xf_err *err);
+void target_detach(struct target *t);
+
+/* -ENOENT, -ETIMEDOUT, -EPROTO as in mailbox_find(). */
+int target_find_module(struct target *t, unsigned int patience_ms,
+		       struct xf_err *err);
+
+/*
+ * Find the kernel and symbols that fit it. @same: an earlier kernel's build id
+ * must be found again (after a reboot); else -ESTALE. -ENOEXEC: the symbol file
+ * is of another kernel.
+ */
+int target_find_kernel(struct target *t, bool same, struct xf_err *err);
+
+/* Module symbols as they are now, added to t->symbols. Never fails. */
+void target_add_modules(struct target *t);
+
+/* Where ftrace hooks the functions that the user named. */
+struct target_sites {
+	uint64_t *site;		/* owned; guest-virtual */
+	size_t nr;
+	struct functions functions; /* what the names resolved to */
+	size_t nr_untraceable;	/* functions of globs without a site */
+};
+
+void target_sites_deinit(struct target_sites *s);
+
+/*
+ * -ENOENT: a name means nothing (the sentence suggests others). -ENOTSUP: it
+ * means only functions that ftrace cannot trace. -E2BIG: too many.
+ */
+int target_find_sites(struct target *t, char *const *names, size_t nr,
+		      struct target_sites *ret, struct xf_err *err);
+
+/* Addresses that the guest module must be given. -ENOENT: not in the symbols. */
+int target_find_kfuncs(struct target *t, uint64_t ret_kfunc[XFT_NR_KFUNCS],
+		       struct xf_err *err);
+
+#endif
