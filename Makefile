@@ -91,6 +91,15 @@ $(O)/unit/%: tests/unit/%.c $(LIB)
 .PHONY: unit-programs
 unit-programs: $(UNITBIN)
 
+# The module's own ring writer against the host's reader, on this machine.
+$(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi guest tests) -o $@ $< \
+		$(LIB) $(LIBS)
+
+STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c))
+
 # The guest module. Kbuild writes beside the sources it is given, so it is given
 # links to them, in a folder for each kernel.
 GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h
@@ -151,10 +160,11 @@ demo: setup-guest
 
 .PHONY: check check-unit check-guest check-long
 check: setup-test
-	$(Q)$(MAKE) all demo-images
+	$(Q)$(MAKE) all demo-images $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh unit cli guest
 
-check-unit:
+check-unit: all $(STRESS)
+	$(Q)sh scripts/need.sh build test
 	$(Q)O=$(O) bash tests/run.sh unit cli
 
 check-guest: setup-test
@@ -162,12 +172,12 @@ check-guest: setup-test
 	$(Q)O=$(O) bash tests/run.sh guest
 
 check-long: setup-test
-	$(Q)$(MAKE) all demo-images
+	$(Q)$(MAKE) all demo-images $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh long
 
 .PHONY: bench
 bench: setup-test
-	$(Q)$(MAKE) all demo-images
+	$(Q)$(MAKE) all demo-images $(STRESS)
 	$(Q)O=$(O) bash tests/bench/run.sh
 
 .PHONY: install

@@ -83,7 +83,7 @@ void json_fixed(struct json *j, const char *key, double value, int decimals)
 		buf_puts(j->out, "null");
 }
 
-void json_null(struct json *j, const char *key)
+void json_none(struct json *j, const char *key)
 {
 	start_value(j, key);
 	buf_puts(j->out, "null");

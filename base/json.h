@@ -37,6 +37,6 @@ void json_bool(struct json *j, const char *key, bool value);
 /* "0x..." : JSON numbers lose bits above 2^53, addresses are strings. */
 void json_hex(struct json *j, const char *key, uint64_t value);
 void json_fixed(struct json *j, const char *key, double value, int decimals);
-void json_null(struct json *j, const char *key);
+void json_none(struct json *j, const char *key);
 
 #endif

@@ -167,13 +167,14 @@ static char *put_name(char *p, const struct name *n)
  */
 static bool caller_is_parent(struct text *t, const struct call *c)
 {
-	const struct name *n = names_at(&t->e.names, c->caller - 1);
-	struct name caller = *n;
 	const struct name *parent;
+	struct name caller;
 	size_t len;
 
-	if (caller.is_return)
+	/* Nobody calls the trampoline: this is its very first byte. */
+	if (names_at(&t->e.names, c->caller)->is_return)
 		return true;
+	caller = *names_at(&t->e.names, c->caller - 1);
 	parent = names_at(&t->e.names, c->parent->func);
 	len = parent->len;
 	if (caller.known && caller.start == parent->start)
