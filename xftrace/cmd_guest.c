@@ -36,14 +36,11 @@ static int guest_start(int argc, char **argv, struct xf_err *err)
 		"It boots a small Linux with xftrace's module and some work "
 		"to trace.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_only(&u, argc, argv, err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n)
-		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
-			       argv[0]);
 	if (!strcmp(accel, "kvm"))
 		o.accel = VM_KVM;
 	else if (!strcmp(accel, "tcg"))
@@ -106,15 +103,12 @@ static int guest_list(int argc, char **argv, struct xf_err *err)
 	};
 	const struct usage u = { "guest list", "", "Guests started here.",
 				 NULL, opts };
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_only(&u, argc, argv, err);
 	json_t *list, *v;
 	size_t i;
 
 	if (n < 0)
 		return n;
-	if (n)
-		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
-			       argv[0]);
 	list = vm_list();
 	if (json) {
 		json_dumpf(list, stdout, JSON_INDENT(1));
@@ -156,13 +150,10 @@ static int guest_args(int argc, char **argv, struct xf_err *err)
 		"What makes a virtual machine of your own traceable.", NULL,
 		opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_only(&u, argc, argv, err);
 
 	if (n < 0)
 		return n;
-	if (n)
-		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
-			       argv[0]);
 	printf("# 1. A private folder for sockets and RAM\n"
 	       "\n"
 	       "  install -d -m 700 /run/myguest\n"

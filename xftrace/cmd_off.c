@@ -83,14 +83,11 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 		opts
 	};
 	struct call_stats s;
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_only(&u, argc, argv, err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n)
-		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
-			       argv[0]);
 	rc = recorder_find(&r, guest, err);
 	rc = rc ? rc : stop(&r, err);
 	rc = rc ? rc : draw_file(r.trace, output, &s, err);

@@ -67,14 +67,11 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 	const struct usage u = { "status", "", "How a recording is doing.",
 				 NULL, opts };
 	json_t *reply = NULL;
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_only(&u, argc, argv, err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n)
-		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
-			       argv[0]);
 	rc = recorder_find(&r, guest, err);
 	if (rc)
 		return rc;

@@ -166,3 +166,14 @@ int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err)
 	}
 	return n;
 }
+
+int opt_parse_only(const struct usage *u, int argc, char **argv,
+		   struct xf_err *err)
+{
+	int n = opt_parse(u, argc, argv, err);
+
+	if (n > 0)
+		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
+			       argv[0]);
+	return n;
+}

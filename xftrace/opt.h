@@ -59,6 +59,10 @@ struct usage {
  */
 int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err);
 
+/* The same for a verb without operands: 0, or an error if there are any. */
+int opt_parse_only(const struct usage *u, int argc, char **argv,
+		   struct xf_err *err);
+
 void opt_help(const struct usage *u);
 
 #endif
