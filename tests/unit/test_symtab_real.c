@@ -164,14 +164,16 @@ static size_t common(const struct symtab *a, const struct symtab *b,
 
 static void test_truth(void **state)
 {
+	/* Before anything is owned: skip() jumps out. */
+	if (!getenv("XFT_VMLINUZ") || !getenv("XFT_TRUTH"))
+		skip();
+
 	_cleanup_(symtab_destroyp) struct symtab *st = open_env("XFT_VMLINUZ");
 	_cleanup_(symtab_destroyp) struct symtab *map = open_env("XFT_TRUTH");
 	size_t differ = 0;
 	uint32_t pos = 0;
 	struct sym s, t;
 
-	if (!st || !map)
-		skip();
 	common(st, map, "only in the image");
 	common(map, st, "only in the truth");
 	/* What matters: every function is found, by the same name. */

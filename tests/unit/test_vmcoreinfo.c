@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vmcoreinfo on made-up kernels, sound and hostile; and on a real one, if
- * XFTRACE_TEST_VMLINUZ names a bzImage.
+ * XFT_VMLINUZ names a bzImage.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -434,7 +434,7 @@ static int look(struct vm *vm, struct qmp *q, const struct memfile *mf,
 
 static void test_real(void **state)
 {
-	const char *image = getenv("XFTRACE_TEST_VMLINUZ");
+	const char *image = getenv("XFT_VMLINUZ");
 	const char *args[] = {
 		"-kernel", image, "-append", "panic=0", "-cpu", "max,-cx16",
 		"-smp", "2", "-m", "512", "-nodefaults", "-machine",
