@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# bash completion for xftrace. Verbs, options and what they take are read from
+# 'xftrace help' and 'xftrace VERB --help', so nothing is written twice.
+
+# Words that begin a line of --help, indented: verbs, or a verb's own verbs.
+_xftrace_verbs() { # PROGRAM [VERB]
+	"$@" --help 2>/dev/null | sed -nE 's/^  ([a-z]+) .*/\1/p'
+}
+
+_xftrace_options() { # PROGRAM VERB...
+	"$@" --help 2>/dev/null |
+		sed -nE 's/^  (-[a-zA-Z],|   ) --([a-z-]+)( .*)?$/--\2/p'
+}
+
+# What --help calls the value of an option: FILE, NAME, ...; empty for a flag.
+_xftrace_value() { # OPTION PROGRAM VERB...
+	local option=$1
+	shift
+	"$@" --help 2>/dev/null |
+		sed -nE "s/^  (.*, | +)?$option ([^ ]+).*/\\2/p;
+			s/^  $option, --[a-z-]+ ([^ ]+).*/\\1/p" | head -n 1
+}
+
+_xftrace_guests() { # PROGRAM
+	"$1" -q guest list --json 2>/dev/null |
+		sed -nE 's/^ *"name": "([^"]*)",?$/\1/p'
+}
+
+_xftrace() {
+	local program=${1/#\~/$HOME} cur=${COMP_WORDS[COMP_CWORD]}
+	local prev=${COMP_WORDS[COMP_CWORD - 1]} i words=() verb=() list=
+
+	# --output=x arrives as three words.
+	if [[ $cur == = ]]; then
+		cur=
+	elif [[ $prev == = && $COMP_CWORD -gt 2 ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -* ]] || words+=("${COMP_WORDS[i]}")
+	done
+	COMPREPLY=()
+
+	case ${words[0]-} in
+	'')
+		if [[ $cur == -* ]]; then
+			list=$("$program" help 2>/dev/null |
+				sed -nE 's/^  .*(--[a-z]+).*/\1/p')
+		else
+			list="$(_xftrace_verbs "$program") help"
+		fi
+		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
+		return
+		;;
+	help)
+		[[ ${#words[@]} -gt 1 ]] || list=$(_xftrace_verbs "$program")
+		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
+		return
+		;;
+	guest)
+		if [[ ${#words[@]} -eq 1 ]]; then
+			list=$(_xftrace_verbs "$program" guest)
+			[[ $cur != -* ]] || list=--help
+			mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
+			return
+		fi
+		verb=("${words[@]:0:2}")
+		;;
+	*)
+		verb=("${words[0]}")
+		;;
+	esac
+
+	if [[ $prev == -?* ]]; then
+		local value
+		value=$(_xftrace_value "$prev" "$program" "${verb[@]}")
+		case $value in
+		'') ;;
+		FILE | VMLINUZ | SOCKET)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+			;;
+		NAME)
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(_xftrace_guests "$program")" -- "$cur")
+			return
+			;;
+		PID)
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(pgrep qemu-system 2>/dev/null)" -- "$cur")
+			return
+			;;
+		*'|'*)
+			mapfile -t COMPREPLY < <(compgen -W "${value//|/ }" -- "$cur")
+			return
+			;;
+		*)
+			return
+			;;
+		esac
+	fi
+	if [[ $cur == -* ]]; then
+		list=$(_xftrace_options "$program" "${verb[@]}")
+		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
+		return
+	fi
+	case ${verb[*]} in
+	report | symbols)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	'guest stop')
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_xftrace_guests "$program")" -- "$cur")
+		;;
+	esac
+}
+
+complete -F _xftrace xftrace
