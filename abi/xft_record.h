@@ -8,6 +8,8 @@
 #ifndef XFT_RECORD_H
 #define XFT_RECORD_H
 
+#include <stdbool.h>
+
 #include "xft_abi.h"
 
 static inline u32 xft_type(u64 first)
@@ -28,6 +30,16 @@ static inline u32 xft_depth(u64 first)
 static inline u64 xft_delta(u64 first)
 {
 	return first >> XFT_TIME_SHIFT;
+}
+
+/* ENTRY or RETURN, of the right length. */
+static inline bool xft_is_call(u64 first)
+{
+	const u64 mask = 7 | XFT_WORDS_MAX << XFT_WORDS_SHIFT;
+	const u64 entry = XFT_ENTRY | XFT_CALL_WORDS << XFT_WORDS_SHIFT;
+	const u64 leave = XFT_RETURN | XFT_CALL_WORDS << XFT_WORDS_SHIFT;
+
+	return (first & mask) == entry || (first & mask) == leave;
 }
 
 /*

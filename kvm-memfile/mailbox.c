@@ -10,7 +10,6 @@
 #include "scan.h"
 #include "shared.h"
 
-#define PING_TIMEOUT_MS 3000
 #define MAX_CANDIDATES	64
 
 static unsigned int ms_since(const struct timespec *start)
@@ -42,6 +41,10 @@ int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 			       "the guest's xftrace module is gone (unloaded, "
 			       "or the guest rebooted)");
 	ctl.release[sizeof(ctl.release) - 1] = '\0';
+	/* It goes into sentences, and those to a terminal. */
+	for (char *p = ctl.release; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
 	*ret_ctl = ctl;
 	return 0;
 }
@@ -189,9 +192,6 @@ static int add_candidate(void *arg, uint64_t gpa, size_t pattern)
 static int take_block(struct mailbox *mb, struct memfile *mf,
 		      const struct xft_ctl *ctl, struct xf_err *err)
 {
-	struct mailbox new = { .mf = mf,
-			       .ctl_gpa = ctl->self_gpa,
-			       .instance = ctl->instance };
 	void *map;
 	int rc;
 
@@ -204,16 +204,19 @@ static int take_block(struct mailbox *mb, struct memfile *mf,
 	if (ctl->mbox_gpa % XFT_PAGE)
 		return xf_fail(err, -EBADMSG,
 			       "the guest's control block is damaged");
-	rc = memfile_map_writable(mf, ctl->mbox_gpa, sizeof(struct xft_mbox),
-				  &map, err);
-	if (rc)
-		return rc;
-	new.mbox = map;
-	rc = mailbox_request(&new, XFT_CMD_PING, PING_TIMEOUT_MS, NULL, NULL,
-			     err);
-	if (!rc)
-		*mb = new;
-	return rc;
+	/* A mapping is the memfile's for good: take the one that we have. */
+	if (mb->mf != mf || mb->mbox_gpa != ctl->mbox_gpa) {
+		rc = memfile_map_writable(mf, ctl->mbox_gpa,
+					  sizeof(struct xft_mbox), &map, err);
+		if (rc)
+			return rc;
+		mb->mbox = map;
+	}
+	mb->mf = mf;
+	mb->ctl_gpa = ctl->self_gpa;
+	mb->mbox_gpa = ctl->mbox_gpa;
+	mb->instance = ctl->instance;
+	return 0;
 }
 
 /*

@@ -3,13 +3,14 @@
  * mailbox -- requests to the guest module, and its replies.
  *
  *	mailbox_find(&mb, mf, err);		finds a live module
+ *	mailbox_request(&mb, XFT_CMD_PING, ..., err);	it answers
  *	mailbox_set_key(&mb, &entry);		the first key, before START
  *	mailbox_start(&mb, &start, ..., err);	hooks are in place
  *	mailbox_request(&mb, XFT_CMD_STOP, ..., err);
  *	mailbox_request(&mb, XFT_CMD_RELEASE, ..., err);
  *
- * Only the mailbox pages are mapped writable, by and for the memfile. One user at a time: the caller
- * holds the guest's lock (xftrace/state.h).
+ * Only the mailbox pages are mapped writable, by and for the memfile. One user
+ * at a time: who asks or sets keys holds the guest's lock (xftrace/recorder.c).
  *
  * A request that the guest refuses gives the guest's errno and a sentence that
  * says what to do about it.
@@ -29,6 +30,7 @@ struct memfile;
 struct mailbox {
 	const struct memfile *mf;	/* borrowed */
 	uint64_t ctl_gpa;
+	uint64_t mbox_gpa;
 	uint64_t instance;		/* of the module that was found */
 	struct xft_mbox *mbox;		/* writable mapping; the memfile's */
 };
@@ -51,8 +53,9 @@ struct mailbox_start {
 typedef bool (*mailbox_wait_fn)(void *arg, unsigned int waited_ms);
 
 /*
- * Find the control block of a module that answers; one that is there gets
- * @patience_ms to show that it lives. -ENOENT: the guest has
+ * Find the control block of a module that lives; one that is there gets
+ * @patience_ms for a beat of its heart. Nothing is written to the guest. On
+ * failure @mb stays as it was. -ENOENT: the guest has
  * none. -ETIMEDOUT: one is there, but it is silent (a paused or hung guest, or
  * what is left of one before a reboot). -EPROTO: of another abi version.
  */
@@ -63,6 +66,11 @@ int mailbox_find(struct mailbox *mb, struct memfile *mf,
 int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 		struct xf_err *err);
 
+/*
+ * Ask, and wait for the answer. A request that somebody has left unanswered is
+ * waited for first, except by STOP. -ETIMEDOUT: the guest may still carry it
+ * out. -EINTR: @wait gave up.
+ */
 int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
 		    unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		    struct xf_err *err);

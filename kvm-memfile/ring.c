@@ -66,37 +66,60 @@ int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
 	return 0;
 }
 
+/*
+ * The sub-buffer that @head lies in. One that is full to the last byte counts
+ * as open until the next one is: nobody has set its used yet.
+ */
+static uint64_t open_sub(const struct ring *r, uint64_t head)
+{
+	return head ? (head - 1) >> r->sub_shift : 0;
+}
+
 /* Go to the beginning of sub-buffer @nr. */
 static void skip_to(struct ring *r, uint64_t nr)
 {
 	r->pos = nr << r->sub_shift;
 }
 
-static int give_up_sub(struct ring *r, uint64_t nr, struct xf_err *err,
-		       const char *why)
+static int give_up_sub(struct ring *r, uint64_t nr, int code,
+		       struct xf_err *err, const char *why)
 {
 	skip_to(r, nr + 1);
 	r->bad++;
 	/* What it held is unknown: the next one's count says how many. */
 	r->lapped = true;
-	return xf_fail(err, -EBADMSG, "cpu %u: sub-buffer %" PRIu64 ": %s",
-		       r->cpu, nr, why);
+	return xf_fail(err, code, "cpu %u: sub-buffer %" PRIu64 ": %s", r->cpu,
+		       nr, why);
+}
+
+/* Where the writer is: it moves on by whole words, and never back. */
+static int look_at_head(struct ring *r, uint64_t *ret_head, struct xf_err *err)
+{
+	/* Acquire: the records below head are complete. */
+	uint64_t head = shared_load(r->head);
+
+	if (head % 8 || head < r->seen_head || head > INT64_MAX)
+		return xf_fail(err, -EBADMSG,
+			       "cpu %u: the ring's position runs backwards or "
+			       "is impossible",
+			       r->cpu);
+	*ret_head = r->seen_head = head;
+	return 0;
 }
 
 int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 {
-	/* Acquire: the records below head are complete. */
-	uint64_t head = shared_load(r->head);
-	uint64_t open = head >> r->sub_shift;
-	uint64_t nr, start, end;
+	/* A guest that only moves head must not keep us here. */
+	uint32_t tries = r->nr_subs;
+	uint64_t head, open, nr, start, end;
 	const struct xft_sub *shared;
 	struct xft_sub sub;
+	int rc;
 
-	if (head % 8 || head < r->seen_head)
-		return xf_fail(err, -EBADMSG,
-			       "cpu %u: the ring's position runs backwards",
-			       r->cpu);
-	r->seen_head = head;
+	rc = look_at_head(r, &head, err);
+	if (rc)
+		return rc;
+	open = open_sub(r, head);
 	while (r->pos < head) {
 		nr = r->pos >> r->sub_shift;
 		if (open - nr >= r->nr_subs) {
@@ -110,16 +133,22 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 		}
 		shared = r->subs[nr % r->nr_subs];
 		memcpy(&sub, shared, sizeof(sub));
+		/*
+		 * Order the copy's loads before this one: if seq has not moved
+		 * by now, none of the header was overwritten while it was read.
+		 */
 		shared_order_loads();
+		sub.seq = shared_load(&shared->seq);
 		if (sub.seq != nr + 1) {
-			/* Reopened since head was read? Then head has moved. */
-			uint64_t now = shared_load(r->head);
+			uint64_t was = open;
 
-			if ((now >> r->sub_shift) > open) {
-				head = now;
-				open = now >> r->sub_shift;
+			/* Reopened since head was read? Then head has moved. */
+			rc = look_at_head(r, &head, err);
+			if (rc)
+				return rc;
+			open = open_sub(r, head);
+			if (open > was && tries--)
 				continue;
-			}
 			/*
 			 * The writer stores seq before head: the slot after
 			 * the open one may be the one that is being opened.
@@ -130,22 +159,24 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 				r->lapped = true;
 				continue;
 			}
-			return give_up_sub(r, nr, err, "wrong number");
+			return give_up_sub(r, nr, -EBADMSG, err,
+					   "wrong number");
 		}
 		start = r->pos & (sub_size(r) - 1);
 		if (nr < open) {
 			end = sub.used;
 			if (end < sizeof(sub) || end > sub_size(r) || end % 8)
-				return give_up_sub(r, nr, err, "wrong length");
+				return give_up_sub(r, nr, -EBADMSG, err,
+						   "wrong length");
 		} else {
-			end = head & (sub_size(r) - 1);
+			end = head - (nr << r->sub_shift);
 		}
 		if (start < sizeof(sub))
 			start = sizeof(sub);
 		if (end < start) {
 			if (nr == open)
 				return 0;
-			return give_up_sub(r, nr, err, "shrank");
+			return give_up_sub(r, nr, -EBADMSG, err, "shrank");
 		}
 		if (end == start) {
 			if (nr == open)
@@ -167,23 +198,30 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 	return 0;
 }
 
-/* Count the records of a copy; -1 when it holds what is none. */
+/*
+ * Count the records of a copy; -1 when it holds what is none. Nearly all are
+ * calls, of one length: testing for that lets the processor run ahead, which it
+ * cannot where each record's place hangs on the length of the one before.
+ */
 static int64_t count_records(const uint64_t *words, uint32_t nr_words,
 			     uint64_t key, uint64_t *ret_delta)
 {
+	uint64_t first = 0;
 	int64_t nr = 0;
 	uint32_t i = 0;
 
 	while (i < nr_words) {
-		uint64_t first = words[i] ^ key;
-		uint32_t len = xft_words(first);
+		uint32_t len = XFT_CALL_WORDS;
 
+		first = words[i] ^ key;
+		if (!xft_is_call(first))
+			len = xft_words(first);
 		if (!len || len > nr_words - i)
 			return -1;
-		*ret_delta = xft_delta(first);
 		i += len;
 		nr++;
 	}
+	*ret_delta = xft_delta(first);
 	return nr;
 }
 
@@ -206,18 +244,18 @@ int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 			       r->cpu, span->nr);
 	}
 	key = klog_find(keys, session, span->epoch);
-	if (!key) {
-		give_up_sub(r, span->nr, err, "its key is not in the Klog");
-		return -ENOKEY;
-	}
+	if (!key)
+		return give_up_sub(r, span->nr, -ENOKEY, err,
+				   "its key is not in the Klog");
 	nr = count_records(copy, span->len / 8, key->key, &delta);
 	if (nr < 0)
-		return give_up_sub(r, span->nr, err, "holds no valid records");
+		return give_up_sub(r, span->nr, -EBADMSG, err,
+				   "holds no valid records");
 	if (span->offset == sizeof(struct xft_sub)) {
 		uint64_t missing = span->records_before - r->records;
 
 		if (span->records_before < r->records)
-			return give_up_sub(r, span->nr, err,
+			return give_up_sub(r, span->nr, -EBADMSG, err,
 					   "its record count runs backwards");
 		if (missing && r->lapped)
 			r->lost += missing;
@@ -236,6 +274,7 @@ int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 uint64_t ring_unread(const struct ring *r)
 {
 	uint64_t head = shared_load(r->head);
+	uint64_t unread = head > r->pos ? head - r->pos : 0;
 
-	return head > r->pos ? head - r->pos : 0;
+	return unread < ring_size(r) ? unread : ring_size(r);
 }

@@ -8,7 +8,7 @@
  *
  *	while ((rc = ring_next(r, &span, err)) > 0) {
  *		memcpy(dst, span.data, span.len);
- *		rc = ring_accept(r, &span, dst, keys, err);
+ *		rc = ring_accept(r, &span, dst, keys, session, err);
  *		if (rc == -ESTALE)
  *			continue;	// overwritten under us: throw it away
  *		...			// dst holds rc records, still masked
@@ -82,7 +82,7 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err);
 int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 		const struct klog *keys, uint32_t session, struct xf_err *err);
 
-/* Bytes between reader and writer, and the size of the ring. */
+/* Bytes between reader and writer, at most the size of the ring; that size. */
 uint64_t ring_unread(const struct ring *r);
 uint64_t ring_size(const struct ring *r);
 

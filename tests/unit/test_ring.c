@@ -210,11 +210,15 @@ static void test_full_to_the_byte(void **state)
 	assert_int_equal(drain(&f).calls, 1);
 
 	/* And with the whole ring full: nothing is overwritten yet. */
+	fake_ring_close(&f);
+	start(&f);
+	n = 0;
 	push(&f, &n, NR * CALLS);
-	assert_int_equal(f.w->head % SIZE, 0);
+	assert_int_equal(f.w->head, NR * SIZE);
+	assert_int_equal(ring_unread(&f.r), NR * SIZE);
 	got = drain(&f);
 	assert_int_equal(got.errors, 0);
-	assert_int_equal(got.calls, NR * CALLS - f.r.lost);
+	assert_int_equal(got.calls, NR * CALLS);
 	assert_int_equal(f.r.lost, 0);
 	assert_all_accounted(&f, n);
 	fake_ring_close(&f);
@@ -224,8 +228,8 @@ static void test_full_to_the_byte(void **state)
 static void test_overrun(void **state)
 {
 	for (uint64_t step = 1; step < 4 * NR * CALLS; step += 97) {
-		uint64_t n = 0, calls = 0;
 		struct fake_ring f;
+		uint64_t n = 0;
 
 		start(&f);
 		for (int i = 0; i < 6; i++) {
@@ -235,17 +239,15 @@ static void test_overrun(void **state)
 			got = drain(&f);
 			assert_int_equal(got.errors, 0);
 			assert_int_equal(got.last, n);
-			calls += got.calls;
 			/* At least all but the two oldest are there. */
 			if (step > NR * CALLS)
-				assert_true(got.calls >= (NR - 2) * CALLS);
+				assert_true(got.calls >=
+					    (NR - 2) * (CALLS - 4));
 		}
 		if (step <= (NR - 1) * CALLS)
 			assert_int_equal(f.r.lost, 0);
 		if (step > NR * CALLS)
 			assert_true(f.r.lost > 0);
-		assert_int_equal(f.r.accepted, calls + f.tasks - f.r.lost +
-						       (n - calls));
 		assert_all_accounted(&f, n);
 		fake_ring_close(&f);
 	}
@@ -592,11 +594,13 @@ static void test_hostile_head(void **state)
 	};
 	struct got got = { 0 };
 	struct fake_ring f;
-	uint64_t n = 0;
+	uint64_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
 		uint64_t good;
 		int calls = 0;
+
+		got = (struct got){ 0 };
 
 		start(&f);
 		n = 0;
@@ -624,6 +628,7 @@ static void test_hostile_head(void **state)
 
 	/* Backwards by a record, by all of it, and behind what was read. */
 	start(&f);
+	n = 0;
 	push(&f, &n, 2 * CALLS);
 	drain(&f);
 	f.w->head -= 16;
@@ -745,13 +750,19 @@ static void test_gap(void **state)
 	assert_int_equal(drain(&f).calls, CALLS);
 	assert_int_equal(f.r.gaps, 5);
 	assert_int_equal(f.r.lost, 0);
+	/* The lie does not fit the next count. */
+	push(&f, &n, CALLS);
+	assert_int_equal(drain(&f).error, -EBADMSG);
+	fake_ring_close(&f);
 
 	/* A sub-buffer cut short is noticed at the next one. */
+	start(&f);
+	n = 0;
 	push(&f, &n, CALLS + 1);
-	f.subs[2]->used -= 32;
+	f.subs[0]->used -= 32;
 	assert_int_equal(drain(&f).calls, CALLS - 1);
-	assert_int_equal(f.r.gaps, 5);
-	assert_int_equal(f.r.bad, 1);
+	assert_int_equal(f.r.gaps, 2);
+	assert_int_equal(f.r.lost + f.r.bad, 0);
 	fake_ring_close(&f);
 }
 
@@ -946,24 +957,31 @@ static int read_noise(struct fake_ring *f)
 
 static void test_noise(void **state)
 {
+	uint64_t n = 0, refused = 0, read = 0;
 	struct fake_ring f;
-	uint64_t n = 0;
 
 	start(&f);
 	seed = 42;
 	for (int round = 0; round < 60000; round++) {
 		uint32_t calls = 0, head_errors = 0;
+		int rc;
 
-		if (round % 50 == 0) {
+		if (round % 4 == 0) {
 			/* Start over: all else has gone wrong by now. */
 			fake_ring_close(&f);
 			start(&f);
 			push(&f, &n, rnd() % (6 * CALLS));
+			if (rnd() % 2) {
+				drain(&f);
+				push(&f, &n, rnd() % (3 * CALLS));
+			}
 		}
 		for (uint64_t i = rnd() % 3 + 1; i; i--)
 			mutate(&f);
-		while (read_noise(&f)) {
+		while ((rc = read_noise(&f))) {
 			assert_true(++calls <= 4 * NR);
+			refused += rc < 0;
+			read += rc > 0;
 			/* Only an impossible head is refused for ever. */
 			if (f.r.seen_head != f.w->head && ++head_errors > NR)
 				break;
@@ -971,6 +989,8 @@ static void test_noise(void **state)
 		assert_true(ring_unread(&f.r) <= ring_size(&f.r));
 	}
 	fake_ring_close(&f);
+	/* It was about something. */
+	assert_true(refused > 20000 && read > 20000);
 }
 
 int main(void)
