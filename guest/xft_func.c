@@ -164,29 +164,56 @@ static __always_inline bool xft_in_task(void)
 }
 
 /*
- * Records are written with interrupts off. The way round the fast path is a
- * tail call, so that the fast path needs no registers saved.
+ * Records are written with interrupts off. The processor is asked directly: the
+ * kernel's own helpers leave room for Xen PV, four instructions a record, and
+ * under Xen PV physical addresses are made up, so no host could have found us.
+ */
+static __always_inline unsigned long xft_irq_save(void)
+{
+	unsigned long flags = native_save_fl();
+
+	native_irq_disable();
+	return flags;
+}
+
+static __always_inline void xft_irq_restore(unsigned long flags)
+{
+	if (likely(flags & X86_EFLAGS_IF))
+		native_irq_enable();
+}
+
+/*
+ * The way round the fast path is a tail call, so that the fast path needs no
+ * registers saved.
  */
 static noinline notrace int xft_record_slow(u64 first, u64 second,
 					    unsigned long flags)
 {
 	xft_push_slow(first, second);
-	raw_local_irq_restore(flags);
+	xft_irq_restore(flags);
 	return 1;
 }
 NOKPROBE_SYMBOL(xft_record_slow);
 
-static __always_inline int xft_record(u64 first, u64 second)
+/* A task may have a new name, or be a new one at an old address. */
+static __always_inline bool xft_is_named(const struct xft_ring *r,
+					 const struct task_struct *task)
 {
-	unsigned long flags;
-	struct xft_ring *r;
+	return likely(xft_ring_names(r, task->pid,
+				     READ_ONCE(*(u64 *)&task->comm[0]),
+				     READ_ONCE(*(u64 *)&task->comm[8])));
+}
 
-	raw_local_irq_save(flags);
-	r = this_cpu_read(xft_ring_main);
-	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current)))
+static __always_inline int xft_record(u64 first, u64 second, bool is_root)
+{
+	unsigned long flags = xft_irq_save();
+	struct xft_ring *r = this_cpu_read(xft_ring_main);
+
+	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current) ||
+		     (is_root && !xft_is_named(r, current))))
 		return xft_record_slow(first, second, flags);
 	xft_ring_call(r, rdtsc(), first, second);
-	raw_local_irq_restore(flags);
+	xft_irq_restore(flags);
 	return 1;
 }
 
@@ -202,12 +229,9 @@ static __always_inline u64 xft_entry_word(u32 func)
 /* A root is called: rarely enough to look at the task's name as well. */
 static noinline notrace int xft_enter_root(u32 func, u32 depth, void *gops)
 {
-	unsigned long flags;
-
 	xft_mark(gops, depth);
-	raw_local_irq_save(flags);
-	return xft_record_slow(XFT_FIRST(XFT_ENTRY, depth),
-			       xft_entry_word(func), flags);
+	return xft_record(XFT_FIRST(XFT_ENTRY, depth), xft_entry_word(func),
+			  true);
 }
 NOKPROBE_SYMBOL(xft_enter_root);
 
@@ -220,7 +244,7 @@ static notrace int xft_entry(XFT_ENTRY_ARGS)
 		return 0;
 	if (xft_marked(XFT_GOPS))
 		return xft_record(XFT_FIRST(XFT_ENTRY, depth),
-				  xft_entry_word(func));
+				  xft_entry_word(func), false);
 	if (unlikely(xft_is_root(func)))
 		return xft_enter_root(func, depth, XFT_GOPS);
 	return 0;
@@ -236,7 +260,7 @@ static notrace void xft_return(XFT_RETURN_ARGS)
 	 * between is not recorded either way.
 	 */
 	xft_unmark_at(XFT_GOPS, depth);
-	xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func);
+	xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func, false);
 }
 NOKPROBE_SYMBOL(xft_return);
 

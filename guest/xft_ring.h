@@ -65,6 +65,13 @@ static __always_inline bool xft_ring_ready(const struct xft_ring *r,
 	return likely(r->head <= READ_ONCE(r->end)) && likely(r->task == task);
 }
 
+/* The last TASK record says just that. */
+static __always_inline bool xft_ring_names(const struct xft_ring *r, u32 pid,
+					   u64 comm0, u64 comm1)
+{
+	return r->pid == pid && r->comm[0] == comm0 && r->comm[1] == comm1;
+}
+
 /* ENTRY or RETURN: @first without its time, and the second word. */
 static __always_inline void xft_ring_call(struct xft_ring *r, u64 tsc,
 					  u64 first, u64 second)
@@ -175,8 +182,7 @@ static __always_inline bool xft_ring_prepare(struct xft_ring *r,
 		xft_ring_turn(r, tsc);
 	WRITE_ONCE(r->end, r->limit);
 	/* A task may have a new name, or be a new one at an old address. */
-	if (r->task == task && r->pid == pid && r->comm[0] == comm[0] &&
-	    r->comm[1] == comm[1])
+	if (r->task == task && xft_ring_names(r, pid, comm[0], comm[1]))
 		return true;
 	r->task = task;
 	r->pid = pid;
