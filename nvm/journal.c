@@ -7,12 +7,14 @@
 #include <libpmem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
 #define GROW_MIN (8u << 20)
+#define DROP_STEP (16u << 20)
 
 static struct journal_head *head_of(const struct journal *j)
 {
@@ -35,6 +37,31 @@ static void persist(const struct journal *j, const void *p, size_t len)
 		pmem_persist(p, len);
 }
 
+static void unmap_file(struct journal *j)
+{
+	if (!j->map)
+		return;
+	if (j->writable)
+		pmem_unmap(j->map, j->map_len);
+	else
+		munmap(j->map, j->map_len);
+	j->map = NULL;
+}
+
+/* libpmem maps for writing only, which a reader may not be allowed to do. */
+static void *map_readonly(const char *path, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st))
+		return NULL;
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	*ret_len = st.st_size;
+	return p == MAP_FAILED ? NULL : p;
+}
+
 /* Map the file, made @len bytes long first if it is shorter. */
 static int map_file(struct journal *j, size_t len, struct xf_err *err)
 {
@@ -42,12 +69,14 @@ static int map_file(struct journal *j, size_t len, struct xf_err *err)
 	size_t mapped;
 	void *p;
 
-	p = pmem_map_file(j->path, len, len ? PMEM_FILE_CREATE : 0, 0600,
-			  &mapped, &pmem);
+	if (j->writable)
+		p = pmem_map_file(j->path, len, len ? PMEM_FILE_CREATE : 0,
+				  0600, &mapped, &pmem);
+	else
+		p = map_readonly(j->path, &mapped);
 	if (!p)
 		return xf_fail_errno(err, "%s", j->path);
-	if (j->map)
-		pmem_unmap(j->map, j->map_len);
+	unmap_file(j);
 	j->map = p;
 	j->map_len = mapped;
 	j->pmem = pmem;
@@ -119,11 +148,14 @@ static int open_as(struct journal *j, const char *path, bool writable,
 	struct journal new = { .writable = writable };
 	int rc = open_map(&new, path, err);
 
-	if (rc)
-		journal_close(&new);
-	else
-		*j = new;
-	return rc;
+	if (rc) {
+		/* No journal_close(): what we cannot read is not ours to cut. */
+		unmap_file(&new);
+		free(new.path);
+		return rc;
+	}
+	*j = new;
+	return 0;
 }
 
 int journal_open(struct journal *j, const char *path, struct xf_err *err)
@@ -138,13 +170,11 @@ int journal_reopen(struct journal *j, const char *path, struct xf_err *err)
 
 void journal_close(struct journal *j)
 {
-	if (j->map) {
-		pmem_unmap(j->map, j->map_len);
-		/* What lies behind the last commit is nobody's any more. */
-		if (j->writable &&
-		    truncate(j->path, JOURNAL_HEAD + j->committed)) {
-			/* The file stays longer; nothing reads that part. */
-		}
+	unmap_file(j);
+	/* What lies behind the last commit is nobody's any more. */
+	if (j->path && j->writable &&
+	    truncate(j->path, JOURNAL_HEAD + j->committed)) {
+		/* The file stays longer; nothing reads that part. */
 	}
 	free(j->path);
 	*j = (struct journal){ 0 };
@@ -191,6 +221,20 @@ int journal_put(struct journal *j, uint32_t type, const void *data, size_t len,
 	return 0;
 }
 
+/*
+ * What was written is not needed again: a long trace must not look as if the
+ * process had grown with it. The page cache keeps the bytes.
+ */
+static void drop_pages(struct journal *j)
+{
+	uint64_t end = (JOURNAL_HEAD + j->committed) & ~4095ULL;
+
+	if (end < j->dropped + DROP_STEP)
+		return;
+	madvise(j->map + j->dropped, end - j->dropped, MADV_DONTNEED);
+	j->dropped = end;
+}
+
 void journal_commit(struct journal *j)
 {
 	struct journal_head *h = head_of(j);
@@ -203,6 +247,7 @@ void journal_commit(struct journal *j)
 	__atomic_store_n(&h->committed, j->end, __ATOMIC_RELEASE);
 	persist(j, &h->committed, sizeof(h->committed));
 	j->committed = j->end;
+	drop_pages(j);
 }
 
 int journal_sync(struct journal *j, struct xf_err *err)

@@ -51,6 +51,7 @@ struct journal {
 	size_t map_len;
 	uint64_t end;		/* bytes of chunks added */
 	uint64_t committed;
+	uint64_t dropped;	/* bytes that no longer count as our memory */
 	bool pmem;		/* stores are flushed by the CPU, no msync */
 	bool writable;
 };
