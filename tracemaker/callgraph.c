@@ -48,6 +48,7 @@ static void set_comm(struct task_state *t, const char *comm)
 	buf_add_escaped(&b, comm, 16);
 	buf_reserve(&b, 0)[0] = '\0';
 	memcpy(t->task.comm, b.data, b.len + 1);
+	t->task.comm_len = b.len;
 	buf_deinit(&b);
 }
 
@@ -134,6 +135,9 @@ static void enter(struct graph *g, struct task_state *t, const struct record *r,
 		t->frames = realloc(t->frames, t->cap * sizeof(*t->frames));
 		if (!t->frames)
 			abort();
+		/* They have moved, and each names the one around it. */
+		for (uint32_t i = 1; i < t->nr; i++)
+			t->frames[i].call.parent = &t->frames[i - 1].call;
 	}
 	f = &t->frames[t->nr];
 	*f = (struct frame){

@@ -31,6 +31,7 @@ struct task {
 	uint32_t pid;
 	uint32_t tgid;
 	char comm[68];		/* escaped, safe to print */
+	uint32_t comm_len;
 };
 
 struct call {

@@ -16,7 +16,7 @@
 struct text {
 	struct emitter e;
 	uint64_t zero_tsc;	/* times are counted from here */
-	unsigned __int128 scale; /* ticks to ns, << 32 */
+	uint64_t scale;		/* ticks to ns, << 32 */
 };
 
 static struct text *text_of(struct emitter *e)
@@ -26,23 +26,58 @@ static struct text *text_of(struct emitter *e)
 
 static uint64_t ns_of(const struct text *t, uint64_t ticks)
 {
-	return ticks * t->scale >> 32;
+	return (unsigned __int128)ticks * t->scale >> 32;
+}
+
+static char *put_bytes(char *p, const char *s, size_t len)
+{
+	memcpy(p, s, len);
+	return p + len;
+}
+
+#define TWO_ROWS(x) x "0" x "1" x "2" x "3" x "4" x "5" x "6" x "7" x "8" x "9"
+static const char two_digits[] =
+	TWO_ROWS("0") TWO_ROWS("1") TWO_ROWS("2") TWO_ROWS("3") TWO_ROWS("4")
+	TWO_ROWS("5") TWO_ROWS("6") TWO_ROWS("7") TWO_ROWS("8") TWO_ROWS("9");
+
+/*
+ * Room for a whole line is reserved, so short things are copied by the 16
+ * bytes: what is too much is overwritten by what follows.
+ */
+static char *put_spaces(char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16)
+		memcpy(p + i, "                ", 16);
+	return p + n;
 }
 
 /* Decimal digits of @v, right-aligned in at least @width columns. */
 static char *put_number(char *p, uint64_t v, int width)
 {
 	char digits[20];
-	int n = 0;
+	int i = 20, n;
 
-	do
-		digits[n++] = '0' + v % 10;
-	while (v /= 10);
-	for (; width > n; width--)
-		*p++ = ' ';
-	while (n)
-		*p++ = digits[--n];
-	return p;
+	if (v < 10) {
+		if (width > 1)
+			p = put_spaces(p, width - 1);
+		*p++ = '0' + v;
+		return p;
+	}
+	while (v >= 100) {
+		i -= 2;
+		memcpy(digits + i, two_digits + v % 100 * 2, 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		i -= 2;
+		memcpy(digits + i, two_digits + v * 2, 2);
+	} else {
+		digits[--i] = '0' + v;
+	}
+	n = 20 - i;
+	if (n < width)
+		p = put_spaces(p, width - n);
+	return put_bytes(p, digits + i, n);
 }
 
 /* @v / 1000 with three decimals. */
@@ -52,21 +87,7 @@ static char *put_milli(char *p, uint64_t v, int width)
 	v %= 1000;
 	*p++ = '.';
 	*p++ = '0' + v / 100;
-	*p++ = '0' + v / 10 % 10;
-	*p++ = '0' + v % 10;
-	return p;
-}
-
-static char *put_bytes(char *p, const char *s, size_t len)
-{
-	memcpy(p, s, len);
-	return p + len;
-}
-
-static char *put_spaces(char *p, size_t n)
-{
-	memset(p, ' ', n);
-	return p + n;
+	return put_bytes(p, two_digits + v % 100 * 2, 2);
 }
 
 /* The marks of ftrace's trace_find_mark(). */
@@ -104,13 +125,15 @@ static char *begin_line(struct text *t, const struct call *c, uint64_t tsc,
 	p = put_number(p, us / 1000000, 5);
 	*p++ = '.';
 	us %= 1000000;
-	for (uint32_t unit = 100000; unit; unit /= 10)
-		*p++ = '0' + us / unit % 10;
+	p = put_bytes(p, two_digits + us / 10000 * 2, 2);
+	p = put_bytes(p, two_digits + us / 100 % 100 * 2, 2);
+	p = put_bytes(p, two_digits + us % 100 * 2, 2);
 	p = put_bytes(p, " |", 2);
 	p = put_number(p, c->cpu, 4);
 	p = put_bytes(p, ")  ", 3);
 	start = p;
-	p = put_bytes(p, c->task->comm, strlen(c->task->comm));
+	memcpy(p, c->task->comm, sizeof(c->task->comm));
+	p += c->task->comm_len;
 	*p++ = '-';
 	p = put_number(p, c->task->pid, 0);
 	if (p - start < 18)
@@ -184,6 +207,19 @@ static bool caller_is_parent(struct text *t, const struct call *c)
 	       !memcmp(caller.text + len, ".cold", 5);
 }
 
+/* "+0x1f"; every root has one. */
+static void add_hex(struct buf *b, uint64_t v)
+{
+	char digits[20];
+	int i = sizeof(digits);
+
+	do
+		digits[--i] = "0123456789abcdef"[v & 15];
+	while (v >>= 4);
+	buf_puts(b, "+0x");
+	buf_add(b, digits + i, sizeof(digits) - i);
+}
+
 /* Comments of an entry: an unknown function, a caller worth a look. */
 static void comment(struct text *t, struct buf *b, const struct call *c)
 {
@@ -198,9 +234,10 @@ static void comment(struct text *t, struct buf *b, const struct call *c)
 		names_describe_unknown(&t->e.names, c->func, b);
 	if (from) {
 		n = names_at(&t->e.names, c->caller - 1);
-		buf_printf(b, "%sfrom %s", unknown ? "; " : "", n->text);
+		buf_puts(b, unknown ? "; from " : "from ");
+		buf_add(b, n->text, n->len);
 		if (n->known)
-			buf_printf(b, "+0x%" PRIx64, c->caller - n->start);
+			add_hex(b, c->caller - n->start);
 		if (n->module)
 			buf_printf(b, " [%s]", n->module);
 		if (!n->known) {

@@ -140,6 +140,15 @@ static void sift_down(struct merge *m, size_t i)
 	m->heap[i] = s;
 }
 
+/* As long as the stream at the top is not later than that, it stays there. */
+static void find_limit(struct merge *m)
+{
+	m->limit = UINT64_MAX;
+	for (size_t i = 1; i < 3 && i < m->nr; i++)
+		if (time_of(m->heap[i]) < m->limit)
+			m->limit = time_of(m->heap[i]);
+}
+
 void merge_init(struct merge *m, const struct trace *t,
 		const struct trace_session *session)
 {
@@ -173,6 +182,8 @@ bool merge_next(struct merge *m, const struct record **ret_rec)
 	if (m->last) {
 		if (!advance(m, m->last))
 			m->heap[0] = m->heap[--m->nr];
+		else if (time_of(m->last) <= m->limit)
+			goto deliver;
 		if (m->nr)
 			sift_down(m, 0);
 	}
@@ -180,7 +191,9 @@ bool merge_next(struct merge *m, const struct record **ret_rec)
 		m->last = NULL;
 		return false;
 	}
+	find_limit(m);
 	m->last = m->heap[0];
+deliver:
 	*ret_rec = &m->last->buf[m->last->cur];
 	return true;
 }

@@ -40,6 +40,7 @@ struct merge {
 	struct merge_stream *streams;	/* one a ring */
 	struct merge_stream **heap;	/* by the time of their next record */
 	size_t nr;			/* streams that are not at their end */
+	uint64_t limit;			/* earliest record of all but the first */
 	uint64_t records;		/* read so far, TASK records included */
 	uint64_t lost;			/* missing so far */
 	uint64_t bad_spans;		/* left out: damaged, or no key */

@@ -20,7 +20,7 @@ void names_deinit(struct names *n)
 	*n = (struct names){ 0 };
 }
 
-static void look_up(struct names *n, uint64_t addr, struct name *s)
+void names_look_up(const struct names *n, uint64_t addr, struct name *s)
 {
 	struct sym sym;
 
@@ -38,15 +38,6 @@ static void look_up(struct names *n, uint64_t addr, struct name *s)
 		s->text = s->number;
 	}
 	s->len = strlen(s->text);
-}
-
-const struct name *names_at(struct names *n, uint64_t addr)
-{
-	struct name *s = &n->slots[(addr ^ addr >> 13) % NAMES_SLOTS];
-
-	if (s->addr != addr)
-		look_up(n, addr, s);
-	return s;
 }
 
 void names_describe_unknown(struct names *n, uint64_t addr, struct buf *out)

@@ -36,7 +36,17 @@ struct names {
 void names_init(struct names *n, const struct symtab *symbols);
 void names_deinit(struct names *n);
 
-const struct name *names_at(struct names *n, uint64_t addr);
+/* Fills @s, the place of @addr in the cache. */
+void names_look_up(const struct names *n, uint64_t addr, struct name *s);
+
+static inline const struct name *names_at(struct names *n, uint64_t addr)
+{
+	struct name *s = &n->slots[(addr ^ addr >> 13) % NAMES_SLOTS];
+
+	if (s->addr != addr)
+		names_look_up(n, addr, s);
+	return s;
+}
 
 /* "? 0x12000 behind nf_tables:nft_do_chain" for an address of nothing. */
 void names_describe_unknown(struct names *n, uint64_t addr, struct buf *out);
