@@ -77,7 +77,9 @@ static int guest_stop(int argc, char **argv, struct xf_err *err)
 	if (n) {
 		name = argv[0];
 	} else {
-		list = vm_list();
+		rc = vm_list(&list, err);
+		if (rc)
+			return rc;
 		if (json_array_size(list) == 1)
 			name = json_string_value(json_object_get(
 				json_array_get(list, 0), "name"));
@@ -106,10 +108,13 @@ static int guest_list(int argc, char **argv, struct xf_err *err)
 	int n = opt_parse_only(&u, argc, argv, err);
 	json_t *list, *v;
 	size_t i;
+	int rc;
 
 	if (n < 0)
 		return n;
-	list = vm_list();
+	rc = vm_list(&list, err);
+	if (rc)
+		return rc;
 	if (json) {
 		json_dumpf(list, stdout, JSON_INDENT(1));
 		putchar('\n');
@@ -165,6 +170,10 @@ static int guest_args(int argc, char **argv, struct xf_err *err)
 	       "  -object memory-backend-file,id=ram,size=%" PRIu64
 	       "M,share=on,mem-path=/dev/shm/myguest.ram \\\n"
 	       "  -qmp unix:/run/myguest/qmp.sock,server=on,wait=off\n"
+	       "\n"
+	       "#    Without KVM, QEMU's emulator needs two more:\n"
+	       "\n"
+	       "  -accel tcg,thread=single -cpu max,-cx16\n"
 	       "\n"
 	       "#    memory-backend-memfd,id=ram,size=%" PRIu64
 	       "M,share=on does as well and leaves no\n"

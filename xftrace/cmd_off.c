@@ -25,20 +25,18 @@ static bool show_progress(void *arg, unsigned int waited_ms)
 static int stop(const struct recorder *r, struct xf_err *err)
 {
 	json_t *reply = NULL;
-	int rc = -ECONNREFUSED;
+	int rc = 0;
 
-	if (r->alive) {
+	if (r->ended)
+		return 0;
+	if (r->alive)
 		rc = recorder_ask(r, "off\n", show_progress, NULL, &reply, err);
-		xf_progress(NULL);
-	}
-	if (rc == -ECONNREFUSED) {
-		struct recorder dead = *r;
-
-		/* It may have died between the question and the answer. */
-		dead.alive = false;
+	xf_progress(NULL);
+	/* It may have died between the question and the answer. */
+	if (!r->alive || rc == -ECONNREFUSED) {
 		xf_warn("the recorder of guest %s was killed; its trace is "
 			"completed from the guest's rings", r->id);
-		return recorder_salvage(&dead, err);
+		return recorder_salvage(r, err);
 	}
 	if (!rc) {
 		const char *trouble = json_string_value(
@@ -49,6 +47,22 @@ static int stop(const struct recorder *r, struct xf_err *err)
 		json_decref(reply);
 	}
 	return rc;
+}
+
+/* Nothing is recorded here, but a guest may still be tracing. */
+static int stop_stray(const char *guest, struct xf_err *err)
+{
+	struct xf_err why;
+	int rc = recorder_stop_stray(guest, &why);
+
+	/* No guest, several, none that traces: what was said first holds. */
+	if (rc == -ENOENT)
+		return rc;
+	if (rc)
+		return xf_fail(err, rc, "%s", why.msg);
+	xf_info("nothing was being recorded, but the guest was tracing: it no "
+		"longer is");
+	return -ECANCELED;
 }
 
 static int keep_raw(const char *from, const char *to, struct xf_err *err)
@@ -71,7 +85,7 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 		{ "guest", 'g', OPT_STRING, &guest, "NAME",
 		  "which, if several guests are recorded", 0, 0 },
 		{ "output", 'o', OPT_STRING, &output, "FILE",
-		  "write FILE (default trace_graph.txt; - for stdout)", 0, 0 },
+		  "write FILE (default trace_graph.txt; -: stdout)", 0, 0 },
 		{ "raw", 0, OPT_STRING, &raw, "FILE",
 		  "keep the raw trace, with its keys, in FILE", 0, 0 },
 		{ 0 }
@@ -89,6 +103,8 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 	if (n < 0)
 		return n;
 	rc = recorder_find(&r, guest, err);
+	if (rc == -ENOENT)
+		return stop_stray(guest, err);
 	rc = rc ? rc : stop(&r, err);
 	rc = rc ? rc : draw_file(r.trace, output, &s, err);
 	if (!rc && raw)

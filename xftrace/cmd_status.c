@@ -81,6 +81,8 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 			return rc;
 	} else {
 		reply = json_pack("{s:s, s:s, s:O?}", "guest", r.id, "state",
+				  r.ended ?
+				  "ended; 'xftrace off' draws it" :
 				  "the recorder was killed; 'xftrace off' "
 				  "draws what was kept", "functions",
 				  json_object_get(r.info, "functions"));

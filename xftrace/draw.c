@@ -22,9 +22,10 @@ static int load(const struct journal *j, struct trace *t, struct xf_err *err)
 	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
 		rc = trace_add_chunk(t, type, data, len, err);
 		if (rc)
-			return xf_prefix(err, rc, "%s", j->path);
+			break;
 	}
-	return rc ? rc : trace_seal(t, err);
+	rc = rc ? rc : trace_seal(t, err);
+	return rc ? xf_prefix(err, rc, "%s", j->path) : 0;
 }
 
 static int draw(const struct trace *t, const char *path,

@@ -46,6 +46,16 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* Output that did not get out is a failure, too. */
+static int flush(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (!status)
+		xf_error("standard output: %s", strerror(errno));
+	return status ? status : 1;
+}
+
 static int run(const struct verb *v, int argc, char **argv)
 {
 	struct xf_err err = { 0 };
@@ -59,12 +69,7 @@ static int run(const struct verb *v, int argc, char **argv)
 			fprintf(stderr, "xftrace: 'xftrace help %s' tells how "
 					"it is used\n", v->name);
 	}
-	/* Output that did not get out is a failure, too. */
-	if ((fflush(stdout) || ferror(stdout)) && rc >= 0) {
-		xf_error("standard output: %s", strerror(errno));
-		return 1;
-	}
-	return rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : 0;
+	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : 0);
 }
 
 int main(int argc, char **argv)
@@ -80,11 +85,11 @@ int main(int argc, char **argv)
 			xf_log_level = XF_LOG_DEBUG;
 		} else if (!strcmp(argv[i], "--version")) {
 			printf("xftrace %s\n", XF_VERSION);
-			return 0;
+			return flush(0);
 		} else if (!strcmp(argv[i], "-h") ||
 			   !strcmp(argv[i], "--help")) {
 			usage(stdout);
-			return 0;
+			return flush(0);
 		} else {
 			xf_error("unknown option %s", argv[i]);
 			return 2;
@@ -99,7 +104,7 @@ int main(int argc, char **argv)
 
 		if (i + 1 == argc) {
 			usage(stdout);
-			return 0;
+			return flush(0);
 		}
 		v = find_verb(argv[i + 1]);
 		if (v)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recorder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,25 +21,29 @@
 #include "io.h"
 #include "log.h"
 #include "state.h"
+#include "trace.h"
 
 #define TICK_MS		 5
 #define CHECK_NS	 250000000ULL	/* look whether the guest is there */
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
 #define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
+#define SEARCH_MAX_NS	 64000000000ULL	/* if it refuses time and again */
 
 /* The process's own state. */
 struct server {
 	struct recording rec;
 	struct target *t;
 	struct recording_spec spec;
+	const struct recorder *r;
+	ino_t sock_ino;		/* of the socket that is ours */
 	int listen_fd;
 	int signal_fd;
+	int off_fd;		/* who said 'off', or -1 */
 	bool dead;		/* QEMU is gone */
 	bool silent;		/* the heart stands still */
 	bool done;		/* 'off' or a signal */
-	uint64_t heartbeat;
-	uint64_t beat_ns;	/* when it last moved */
 	uint64_t check_ns;	/* when to look again */
+	uint64_t search_ns;	/* between two searches for a module */
 	uint64_t started_ns;
 	uint64_t rate_ns;
 	uint64_t rate_records;
@@ -163,80 +168,7 @@ static void update_rate(struct server *s, uint64_t now)
 	s->rate_ns = now;
 }
 
-/* The guest has rebooted or loaded its module again: trace it once more. */
-static void search_again(struct server *s)
-{
-	struct xf_err why;
-	int rc;
-
-	rc = target_find_module(s->t, 300, &why);
-	if (rc)
-		return;
-	rc = target_find_kernel(s->t, true, &why);
-	rc = rc ? rc : recording_begin(&s->rec, &s->spec, NULL, NULL, &why);
-	if (rc) {
-		trouble(s, &why);
-		return;
-	}
-	s->trouble.code = 0;
-	s->silent = false;
-	s->beat_ns = monotonic_ns();
-}
-
-/* Is the guest there, alive, and the one that we know? */
-static void check_guest(struct server *s, uint64_t now)
-{
-	struct pollfd p = { .fd = s->t->pidfd, .events = POLLIN };
-	struct xft_ctl ctl;
-	struct xf_err why;
-
-	if (s->dead)
-		return;
-	if (poll(&p, 1, 0) > 0) {
-		recording_abandon(&s->rec, "QEMU ended while it was recorded");
-		s->dead = true;
-		return;
-	}
-	if (!s->rec.tracing) {
-		search_again(s);
-		s->check_ns = now + SEARCH_NS;
-		return;
-	}
-	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
-		recording_abandon(&s->rec,
-				  "the guest rebooted or unloaded its module");
-		return;
-	}
-	if (ctl.state != XFT_TRACING) {
-		recording_abandon(&s->rec, "the guest's module stopped tracing "
-					   "without being asked");
-		return;
-	}
-	if (ctl.heartbeat != s->heartbeat) {
-		s->heartbeat = ctl.heartbeat;
-		s->beat_ns = now;
-		s->silent = false;
-	} else if (now - s->beat_ns > SILENT_NS && !s->silent) {
-		s->silent = true;
-		xf_fail(&why, -ETIMEDOUT,
-			"the guest stood still for more than %d s",
-			(int)(SILENT_NS / 1000000000));
-		trouble(s, &why);
-	}
-	s->check_ns = now + CHECK_NS;
-}
-
-static void finish(struct server *s, const char *reason, int client)
-{
-	struct xf_err why;
-
-	s->done = true;
-	if (recording_end(&s->rec, reason, NULL, NULL, &why))
-		trouble(s, &why);
-	if (client >= 0)
-		reply(client, status_json(s));
-}
-
+/* One line from a client: status is answered at once, off a little later. */
 static void serve(struct server *s)
 {
 	_cleanup_close_ int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -254,12 +186,160 @@ static void serve(struct server *s)
 	line[strcspn(line, "\n")] = '\0';
 	if (!strcmp(line, "status"))
 		reply(fd, status_json(s));
-	else if (!strcmp(line, "off"))
-		finish(s, "off", fd);
+	else if (!strcmp(line, "off") && s->off_fd < 0)
+		s->off_fd = xf_take_fd(fd);
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* While the guest patches its functions, which may take a minute. */
+static bool serve_and_wait(void *arg, unsigned int waited_ms)
+{
+	struct server *s = arg;
+
+	if (is_readable(s->listen_fd))
+		serve(s);
+	return s->off_fd < 0 && !is_readable(s->signal_fd) &&
+	       !is_readable(s->t->pidfd);
+}
+
+/* The guest has rebooted or loaded its module again: trace it once more. */
+static void search_again(struct server *s, uint64_t now)
+{
+	struct xf_err why;
+	int rc;
+
+	s->check_ns = now + s->search_ns;
+	rc = target_find_module(s->t, 300, &why);
+	if (rc)
+		return;
+	rc = target_find_kernel(s->t, true, &why);
+	rc = rc ? rc : recording_begin(&s->rec, &s->spec, serve_and_wait, s,
+				       &why);
+	if (rc) {
+		trouble(s, &why);
+		/* Each attempt costs room in the trace. */
+		if (s->search_ns < SEARCH_MAX_NS)
+			s->search_ns *= 2;
+		return;
+	}
+	s->search_ns = SEARCH_NS;
+	s->trouble.code = 0;
+	s->silent = false;
+}
+
+static bool check_qemu(struct server *s)
+{
+	if (!s->dead && is_readable(s->t->pidfd)) {
+		recording_abandon(&s->rec, "QEMU ended while it was recorded");
+		s->dead = true;
+	}
+	return !s->dead;
+}
+
+/*
+ * A guest that is silent may be paused, or be another one by now: then what is
+ * left of our control block looks as it did, and the new module lies elsewhere.
+ */
+static void look_for_successor(struct server *s)
+{
+	struct mailbox other = s->t->mb;
+
+	if (mailbox_find(&other, &s->t->mf, 300, NULL) ||
+	    other.instance == s->t->mb.instance)
+		return;
+	recording_abandon(&s->rec, "the guest rebooted");
+	s->t->mb = other;
+}
+
+/* Is the guest there, alive, and the one that we know? */
+static void check_guest(struct server *s, uint64_t now)
+{
+	struct xft_ctl ctl;
+	struct xf_err why;
+
+	if (!check_qemu(s))
+		return;
+	if (!s->rec.tracing) {
+		search_again(s, now);
+		return;
+	}
+	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
+		recording_abandon(&s->rec,
+				  "the guest rebooted or unloaded its module");
+		return;
+	}
+	if (ctl.state != XFT_TRACING) {
+		recording_abandon(&s->rec, "the guest's module stopped tracing "
+					   "without being asked");
+		return;
+	}
+	s->check_ns = now + CHECK_NS;
+	if (s->rec.beat_ns + SILENT_NS > now) {
+		s->silent = false;
+		return;
+	}
+	if (!s->silent) {
+		s->silent = true;
+		xf_fail(&why, -ETIMEDOUT,
+			"the guest stood still for more than %d s",
+			(int)(SILENT_NS / 1000000000));
+		trouble(s, &why);
+	}
+	look_for_successor(s);
+	s->check_ns = now + SILENT_NS;
+}
+
+static bool qemu_lives(void *arg, unsigned int waited_ms)
+{
+	struct server *s = arg;
+
+	return !is_readable(s->t->pidfd);
+}
+
+/* The trace is whole and closed before the client hears of it. */
+static void finish(struct server *s, const char *reason, int client)
+{
+	json_t *status;
+	struct xf_err why;
+
+	s->done = true;
+	check_qemu(s);
+	if (recording_end(&s->rec, reason, qemu_lives, s, &why))
+		trouble(s, &why);
+	else if (s->rec.left.code)
+		trouble(s, &s->rec.left);
+	status = status_json(s);
+	recording_close(&s->rec);
+	if (client >= 0)
+		reply(client, status);
+	else
+		json_decref(status);
+}
+
+static ino_t sock_inode(const struct recorder *r)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "sock", NULL);
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/* Somebody has cleared us away: nobody could ever say "off". */
+static bool is_forgotten(const struct server *s)
+{
+	return sock_inode(s->r) != s->sock_ino || access(s->r->trace, F_OK);
 }
 
 static void run(struct server *s)
 {
+	uint64_t forgotten_ns = 0;
+
 	while (!s->done) {
 		struct pollfd p[2] = {
 			{ .fd = s->listen_fd, .events = POLLIN },
@@ -277,8 +357,15 @@ static void run(struct server *s)
 			check_guest(s, now);
 		if (p[0].revents)
 			serve(s);
-		if (p[1].revents)
+		if (s->off_fd >= 0)
+			finish(s, "off", s->off_fd);
+		else if (p[1].revents)
 			finish(s, "the recorder was told to end", -1);
+		else if (now >= forgotten_ns) {
+			if (is_forgotten(s))
+				finish(s, "its files were removed", -1);
+			forgotten_ns = now + SEARCH_NS;
+		}
 	}
 }
 
@@ -301,7 +388,8 @@ static int open_socket(const struct recorder *r, struct xf_err *err)
 	return xf_take_fd(fd);
 }
 
-static int open_signals(void)
+/* From here on they arrive through the descriptor, in forked children too. */
+static int open_signals(sigset_t *ret_old)
 {
 	sigset_t set;
 
@@ -309,7 +397,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, ret_old);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -338,28 +426,50 @@ struct report {
 	struct xf_err err;
 };
 
+/* Each signal gives up one wait: that for START, then that for its undoing. */
 static bool child_wait(void *arg, unsigned int waited_ms)
 {
-	struct pollfd p = { .fd = *(int *)arg, .events = POLLIN };
+	struct signalfd_siginfo si;
 
-	return poll(&p, 1, 0) <= 0;
+	return read(*(int *)arg, &si, sizeof(si)) != sizeof(si);
+}
+
+/* Ours are close-on-exec. The rest is the caller's, who may wait for its end. */
+static void close_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		int fd = atoi(d->d_name);
+
+		if (fd > 2 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			close(fd);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* Never returns. The lock stays taken as long as this process lives. */
 static void child(struct recorder *r, struct target *t,
 		  const struct recording_spec *spec, int report_fd)
 {
-	struct server s = { .t = t, .spec = *spec, .listen_fd = -1 };
+	struct server s = {
+		.r = r, .t = t, .spec = *spec, .listen_fd = -1, .off_fd = -1,
+		.search_ns = SEARCH_NS,
+	};
 	struct report rep = { 0 };
 	int rc;
 
 	setsid();
+	close_inherited();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* Keys are in this process. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	s.signal_fd = open_signals();
+	s.signal_fd = open_signals(NULL);
 	s.listen_fd = rc = open_socket(r, &rep.err);
+	s.sock_ino = sock_inode(r);
 	if (rc >= 0)
 		rc = recording_create(&s.rec, t, r->trace, &rep.err);
 	if (rc >= 0) {
@@ -381,47 +491,40 @@ static void child(struct recorder *r, struct target *t,
 	}
 	(void)write(report_fd, &rep, sizeof(rep));
 	close(report_fd);
-	s.started_ns = s.rate_ns = s.beat_ns = monotonic_ns();
+	s.started_ns = s.rate_ns = monotonic_ns();
 	run(&s);
 	recording_close(&s.rec);
 	_exit(0);
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int sig)
+/* Wait for the child's report; Ctrl-C makes it give up and report that. */
+static int wait_for_child(int fd, int signal_fd, pid_t pid, struct xf_err *err)
 {
-	(void)sig;
-	interrupted = 1;
-}
-
-/* Wait for the child's report; Ctrl-C ends the child, which then reports. */
-static int wait_for_child(int fd, pid_t pid, struct xf_err *err)
-{
-	struct sigaction sa = { .sa_handler = on_interrupt }, old;
+	const char *doing = "patches its functions";
 	uint64_t start = monotonic_ns();
 	struct report rep = { 0 };
 	ssize_t n;
 
-	interrupted = 0;
-	sigaction(SIGINT, &sa, &old);
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+	while (!is_readable(fd)) {
+		struct pollfd p[2] = {
+			{ .fd = fd, .events = POLLIN },
+			{ .fd = signal_fd, .events = POLLIN },
+		};
+		struct signalfd_siginfo si;
 
-		if (poll(&p, 1, 200) > 0)
-			break;
-		if (interrupted == 1) {
+		(void)poll(p, 2, 200);
+		if (read(signal_fd, &si, sizeof(si)) == sizeof(si)) {
 			kill(pid, SIGTERM);
-			interrupted = 2;
+			doing = "takes its hooks back";
 		}
-		xf_progress("the guest's kernel patches its functions, %d s",
+		xf_progress("the guest's kernel %s, %d s", doing,
 			    (int)((monotonic_ns() - start) / 1000000000));
 	}
 	n = read(fd, &rep, sizeof(rep));
 	xf_progress(NULL);
-	sigaction(SIGINT, &old, NULL);
 	if (n != sizeof(rep))
-		return xf_fail(err, -EPIPE, "the recorder died unexpectedly");
+		return xf_fail(err, -EPIPE, "the recorder died unexpectedly: "
+			       "'xftrace off' clears up");
 	if (rep.rc)
 		return xf_fail(err, rep.rc, "%s", rep.err.msg);
 	return 0;
@@ -431,8 +534,9 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 		   struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
-	_cleanup_close_ int lock_fd = -1, fd = -1;
+	_cleanup_close_ int lock_fd = -1, fd = -1, signal_fd = -1;
 	int pipe_fd[2], rc;
+	sigset_t old;
 	pid_t pid;
 
 	rc = set_paths(&r, t->id, err);
@@ -449,9 +553,12 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 			       "was kept", r.id, r.id);
 	if (pipe2(pipe_fd, O_CLOEXEC))
 		return xf_fail_errno(err, "pipe");
+	/* Before the fork: a signal finds either both of us or nobody. */
+	signal_fd = open_signals(&old);
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0) {
+		sigprocmask(SIG_SETMASK, &old, NULL);
 		close(pipe_fd[0]);
 		close(pipe_fd[1]);
 		return xf_fail_errno(err, "fork");
@@ -469,7 +576,9 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 	}
 	close(pipe_fd[1]);
 	fd = pipe_fd[0];
-	return wait_for_child(fd, pid, err);
+	rc = wait_for_child(fd, signal_fd, pid, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc;
 }
 
 /* ---- its clients ---- */
@@ -484,6 +593,24 @@ static bool is_alive(const struct recorder *r)
 	return false;
 }
 
+/* Did it write the end of its trace? */
+static bool has_ended(const struct recorder *r)
+{
+	bool ended = false;
+	struct journal j;
+	uint64_t pos = 0;
+	const void *data;
+	uint32_t type;
+	size_t len;
+
+	if (r->alive || journal_open(&j, r->trace, NULL))
+		return false;
+	while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
+		ended = type == TRACE_END;
+	journal_close(&j);
+	return ended;
+}
+
 /* The folder alone is not a recording: a failed 'on' may leave one. */
 static bool exists(const struct recorder *r)
 {
@@ -493,10 +620,12 @@ static bool exists(const struct recorder *r)
 static int find_only(char **ret_id, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
-	json_t *list = state_list("rec");
+	json_t *list, *v;
 	size_t i, nr = 0;
-	json_t *v;
+	int rc = state_list("rec", &list, err);
 
+	if (rc)
+		return rc;
 	json_array_foreach(list, i, v) {
 		_cleanup_(recorder_deinit) struct recorder r = { 0 };
 
@@ -540,6 +669,7 @@ int recorder_find(struct recorder *r, const char *id, struct xf_err *err)
 	path = state_join(new.folder, "recorder.json", NULL);
 	(void)state_read_json(path, &new.info, NULL);
 	new.alive = is_alive(&new);
+	new.ended = has_ended(&new);
 	*r = new;
 	new = (struct recorder){ 0 };
 	return 0;
@@ -589,11 +719,32 @@ int recorder_ask(const struct recorder *r, const char *request,
 	return 0;
 }
 
+/* The guest that was recorded, if it is still there. */
+static int attach_again(const struct recorder *r, struct target *t,
+			struct xf_err *err)
+{
+	const char *qmp = json_string_value(json_object_get(r->info, "qmp"));
+	struct target_options opt = { .allow_open_ram = true };
+	int rc;
+
+	opt.pid = json_integer_value(json_object_get(r->info, "qemu"));
+	if (!opt.pid)
+		return xf_fail(err, -ENOENT, "nothing says where it was");
+	if (qmp && *qmp) {
+		opt.pid = 0;
+		opt.qmp = qmp;
+	}
+	rc = target_attach(t, &opt, err);
+	rc = rc ? rc : target_find_module(t, 3000, err);
+	/* Only to name modules that were loaded meanwhile. */
+	if (!rc && !target_find_kernel(t, false, NULL))
+		target_add_modules(t);
+	return rc;
+}
+
 int recorder_salvage(const struct recorder *r, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
-	const char *qmp = json_string_value(json_object_get(r->info, "qmp"));
-	struct target_options opt = { .allow_open_ram = true };
 	_cleanup_close_ int lock_fd = lock(r, err);
 	struct recording rec = { 0 };
 	struct xf_err why = { 0 };
@@ -601,16 +752,8 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 
 	if (lock_fd < 0)
 		return lock_fd;
-	opt.qmp = qmp && *qmp ? qmp : NULL;
-	if (!opt.qmp)
-		opt.pid = json_integer_value(json_object_get(r->info, "qemu"));
-	rc = target_attach(&t, &opt, &why);
-	rc = rc ? rc : target_find_module(&t, 3000, &why);
-	rc = rc ? rc : target_find_kernel(&t, false, &why);
-	if (!rc) {
-		target_add_modules(&t);
-		rc = recording_resume(&rec, &t, r->trace, &why);
-	}
+	rc = attach_again(r, &t, &why);
+	rc = rc ? rc : recording_resume(&rec, &t, r->trace, &why);
 	if (rc) {
 		xf_info("the guest is out of reach (%s): only what was kept "
 			"is drawn", why.msg);
@@ -621,7 +764,38 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 	recording_note(&rec, "the recorder was killed; the rest was read from "
 			     "the rings afterwards");
 	rc = recording_end(&rec, "salvaged", NULL, NULL, err);
+	if (rec.left.code)
+		xf_warn("%s", rec.left.msg);
 	recording_close(&rec);
+	return rc;
+}
+
+int recorder_stop_stray(const char *id, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	struct target_options opt = { .guest = id, .allow_open_ram = true };
+	_cleanup_close_ int lock_fd = -1;
+	int pid, rc;
+
+	if (id && sscanf(id, "qemu-%d", &pid) == 1) {
+		opt.guest = NULL;
+		opt.pid = pid;
+	}
+	if (target_attach(&t, &opt, NULL) ||
+	    target_find_module(&t, 3000, NULL) || t.ctl.state != XFT_TRACING)
+		return -ENOENT;
+	rc = set_paths(&r, t.id, err);
+	rc = rc ? rc : io_make_folders(r.folder, 0700, err);
+	if (rc)
+		return rc;
+	lock_fd = lock(&r, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	rc = mailbox_request(&t.mb, XFT_CMD_STOP, 180000, NULL, NULL, err);
+	rc = rc ? rc : mailbox_request(&t.mb, XFT_CMD_RELEASE, 5000, NULL, NULL,
+				       err);
+	state_remove_folder(r.folder);
 	return rc;
 }
 

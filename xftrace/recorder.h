@@ -10,6 +10,10 @@
  * The socket takes one line, "status" or "off", and answers with one JSON
  * object; after "off" the recorder ends, and the trace waits to be drawn.
  *
+ * Of two that want one guest the lock lets one through; it is good for all
+ * commands of one user. The guest itself refuses a second START whoever asks.
+ * A recorder whose socket or trace was deleted ends by itself.
+ *
  * It survives its guest: QEMU killed, a panic, a reboot (it waits for the
  * module to come back and starts tracing again, as a new session).
  */
@@ -36,6 +40,7 @@ struct recorder {
 	char *trace;		/* <data>/ID.xft */
 	json_t *info;		/* recorder.json */
 	bool alive;
+	bool ended;		/* the trace is whole and waits to be drawn */
 };
 
 void recorder_deinit(struct recorder *r);
@@ -56,6 +61,12 @@ int recorder_ask(const struct recorder *r, const char *request,
 
 /* What a killed recorder left: stop the guest, take what is in the rings. */
 int recorder_salvage(const struct recorder *r, struct xf_err *err);
+
+/*
+ * Stop a guest that traces while nothing here records it: its recorder was
+ * killed and its trace removed. -ENOENT, without a sentence: it does not.
+ */
+int recorder_stop_stray(const char *id, struct xf_err *err);
 
 /* Forget folder and trace. */
 void recorder_remove(const struct recorder *r);

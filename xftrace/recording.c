@@ -14,6 +14,9 @@
 
 #define START_TIMEOUT_MS 180000
 #define STOP_TIMEOUT_MS	 180000
+#define PING_TIMEOUT_MS	 10000
+#define UNDO_TIMEOUT_MS	 60000
+#define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -235,11 +238,33 @@ static int drain(struct recording *r, struct xf_err *err)
 	return rc;
 }
 
+static void watch_heart(struct recording *r)
+{
+	struct xft_ctl ctl;
+
+	if (mailbox_ctl(&r->t->mb, &ctl, NULL) || ctl.heartbeat == r->heartbeat)
+		return;
+	r->heartbeat = ctl.heartbeat;
+	r->beat_ns = monotonic_ns();
+}
+
+/*
+ * After a reboot the control block may still look right while the mailbox
+ * belongs to somebody else: write to it only right after a beat.
+ */
+static bool is_beating(const struct recording *r)
+{
+	return monotonic_ns() - r->beat_ns < BEAT_FRESH_NS;
+}
+
 int recording_tick(struct recording *r, struct xf_err *err)
 {
 	int rc = drain(r, err);
 
-	if (!rc && r->tracing && monotonic_ns() >= r->next_key_ns)
+	if (r->tracing)
+		watch_heart(r);
+	if (!rc && r->tracing && !r->full && is_beating(r) &&
+	    monotonic_ns() >= r->next_key_ns)
 		rc = change_key(r, err);
 	return rc;
 }
@@ -261,6 +286,26 @@ static bool drain_and_wait(void *arg, unsigned int waited_ms)
 	return !w->fn || w->fn(w->arg, waited_ms);
 }
 
+static int wait_for_beat(struct wait *w, unsigned int timeout_ms,
+			 struct xf_err *err)
+{
+	struct timespec nap = { .tv_nsec = 2000000 };
+	uint64_t start = monotonic_ns();
+	unsigned int waited = 0;
+
+	while (!is_beating(w->r)) {
+		if (waited > timeout_ms)
+			return xf_fail(err, -ETIMEDOUT,
+				       "the guest is paused or hangs");
+		if (!drain_and_wait(w, waited))
+			return xf_fail(err, -EINTR,
+				       "QEMU ended while the guest was waited for");
+		nanosleep(&nap, NULL);
+		waited = (monotonic_ns() - start) / 1000000;
+	}
+	return 0;
+}
+
 static void size_ring(uint64_t size, struct mailbox_start *s)
 {
 	/* About 64 sub-buffers: fine-grained loss, coarse enough to be fast. */
@@ -275,6 +320,27 @@ static void size_ring(uint64_t size, struct mailbox_start *s)
 		s->nr_subs = XFT_MAX_SUBS;
 }
 
+/*
+ * START was given up or failed. The guest may get through in spite of that:
+ * then it carries out the STOP that waits for it, whenever it comes to that. A
+ * further request would take STOP's place.
+ */
+static int undo(struct wait *w, int why, struct xf_err *err)
+{
+	struct mailbox *mb = &w->r->t->mb;
+	int rc = 0;
+
+	if (why == -EINTR || why == -ETIMEDOUT)
+		rc = mailbox_request(mb, XFT_CMD_STOP, UNDO_TIMEOUT_MS,
+				     drain_and_wait, w, NULL);
+	w->r->tracing = false;
+	if (rc)
+		return xf_prefix(err, why, "the guest is still at it and will "
+				 "take its hooks back later");
+	(void)mailbox_request(mb, XFT_CMD_RELEASE, 5000, NULL, NULL, NULL);
+	return why;
+}
+
 int recording_begin(struct recording *r, const struct recording_spec *spec,
 		    mailbox_wait_fn wait, void *arg, struct xf_err *err)
 {
@@ -284,16 +350,21 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	struct target *t = r->t;
 	int rc;
 
-	target_add_modules(t);
-	rc = target_find_sites(t, spec->names, spec->nr_names, &sites, err);
-	rc = rc ? rc : target_find_kfuncs(t, start.kfunc, err);
-	if (rc)
-		return rc;
 	if (t->ctl.state == XFT_TRACING)
 		return xf_fail(err, -EBUSY,
 			       "the guest is being traced already, by somebody "
 			       "else or by a recorder that was killed: 'xftrace "
-			       "off' ends it");
+			       "off --guest %s' ends it", t->id);
+	target_add_modules(t);
+	rc = target_find_sites(t, spec->names, spec->nr_names, &sites, err);
+	rc = rc ? rc : target_find_kfuncs(t, start.kfunc, err);
+	/* The answer renews its clocks, too. */
+	rc = rc ? rc : mailbox_request(&t->mb, XFT_CMD_PING, PING_TIMEOUT_MS,
+				       wait, arg, err);
+	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
+	if (rc)
+		return rc;
+	r->heartbeat = t->ctl.heartbeat;
 	if (sites.nr_untraceable)
 		xf_info("%zu functions of those patterns have no ftrace hook "
 			"and are left out", sites.nr_untraceable);
@@ -316,23 +387,9 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 			   err);
 	if (!rc && !r->nr_rings)
 		rc = find_rings(r, err);
-	if (rc) {
-		struct wait quiet = { r, NULL, NULL };
-
-		/*
-		 * It may get through in spite of our giving up: then the next
-		 * request undoes it, whenever the guest comes to read it.
-		 */
-		if (rc == -EINTR || rc == -ETIMEDOUT)
-			(void)mailbox_request(&t->mb, XFT_CMD_STOP,
-					      5000, drain_and_wait,
-					      &quiet, NULL);
-		(void)mailbox_request(&t->mb, XFT_CMD_RELEASE, 5000, NULL, NULL,
-				      NULL);
-		r->tracing = false;
-		return rc;
-	}
-	r->caught_up_ns = monotonic_ns();
+	if (rc)
+		return undo(&w, rc, err);
+	r->caught_up_ns = r->beat_ns = monotonic_ns();
 	return 0;
 }
 
@@ -373,19 +430,22 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	int rc;
 
 	if (r->tracing) {
-		rc = mailbox_request(&r->t->mb, XFT_CMD_STOP, STOP_TIMEOUT_MS,
-				     drain_and_wait, &w, &why);
+		rc = wait_for_beat(&w, PING_TIMEOUT_MS, &why);
+		rc = rc ? rc : mailbox_request(&r->t->mb, XFT_CMD_STOP,
+					       STOP_TIMEOUT_MS, drain_and_wait,
+					       &w, &why);
 		stopped = !rc;
 		if (rc) {
-			xf_warn("%s; hooks may still be in place", why.msg);
-			recording_note(r, why.msg);
+			xf_fail(&r->left, rc, "%s: its hooks may still be in "
+				"place", why.msg);
+			recording_note(r, r->left.msg);
 		}
 	}
 	/* Nothing writes any more: two rounds see all of every ring. */
 	for (int i = 0; i < 2; i++)
 		(void)drain(r, NULL);
 	/* Modules that were loaded meanwhile have names now. */
-	if (stopped && !r->full) {
+	if (stopped && !r->full && r->t->symbols) {
 		size_t known = r->t->symbols->nr;
 
 		target_add_modules(r->t);
@@ -444,16 +504,29 @@ static void continue_ring(struct ring *ring, const struct trace *t,
 	}
 }
 
+/* A control block's instance in a session's description; 0: none. */
+static uint64_t meta_instance(const void *data, size_t len)
+{
+	json_t *meta = json_loadb(data, len, 0, NULL);
+	const char *text = json_string_value(json_object_get(meta, "instance"));
+	uint64_t instance = text ? strtoull(text, NULL, 0) : 0;
+
+	json_decref(meta);
+	return instance;
+}
+
 static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 {
 	const struct trace_session *last;
-	uint64_t pos = 0;
+	uint64_t pos = 0, instance = 0;
 	const void *data;
 	uint32_t type;
 	size_t len;
 	int rc;
 
 	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
+		if (type == TRACE_META)
+			instance = meta_instance(data, len);
 		rc = trace_add_chunk(t, type, data, len, err);
 		if (rc)
 			return rc;
@@ -461,6 +534,9 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 	rc = rc ? rc : trace_seal(t, err);
 	if (rc)
 		return rc;
+	if (r->t && instance != r->t->ctl.instance)
+		return xf_fail(err, -ESTALE,
+			       "it was rebooted or loaded its module again");
 	last = &t->sessions[t->nr_sessions - 1];
 	for (size_t i = 0; i < t->nr_keys; i++) {
 		struct klog_entry e;
@@ -485,6 +561,8 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 				continue_ring(&r->rings[n], t, old);
 		}
 	r->tracing = r->t->ctl.state == XFT_TRACING;
+	r->heartbeat = r->t->ctl.heartbeat;
+	r->beat_ns = monotonic_ns();
 	r->next_key_ns = UINT64_MAX;
 	return 0;
 }

@@ -61,8 +61,11 @@ struct recording {
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t caught_up_ns;	/* all rings were empty then */
+	uint64_t heartbeat;	/* the guest's, when last looked at */
+	uint64_t beat_ns;	/* when it was last seen to move */
 	bool tracing;
 	bool full;		/* the disk is: nothing more is kept */
+	struct xf_err left;	/* why hooks may still be in place, or code 0 */
 };
 
 int recording_create(struct recording *r, struct target *t, const char *path,
@@ -88,8 +91,8 @@ void recording_abandon(struct recording *r, const char *note);
 
 /*
  * Stop the guest's hooks if it lives, drain, write the end. What the guest
- * does not answer is noted in the trace; fails only if the trace cannot be
- * written.
+ * does not answer is noted in the trace and in r->left; fails only if the trace
+ * cannot be written.
  */
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		  void *arg, struct xf_err *err);

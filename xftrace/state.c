@@ -113,22 +113,24 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-json_t *state_list(const char *sub)
+int state_list(const char *sub, json_t **ret, struct xf_err *err)
 {
 	_cleanup_free_ char *runtime = NULL;
 	_cleanup_free_ char *path = NULL;
-	json_t *list = json_array();
 	char **names = NULL;
 	struct dirent *d;
 	size_t nr = 0;
 	DIR *dir;
+	int rc;
 
-	if (state_runtime(&runtime, NULL))
-		return list;
+	rc = state_runtime(&runtime, err);
+	if (rc)
+		return rc;
+	*ret = json_array();
 	path = state_join(runtime, sub, NULL);
 	dir = opendir(path);
 	if (!dir)
-		return list;
+		return 0;
 	while ((d = readdir(dir))) {
 		char **more;
 
@@ -144,11 +146,11 @@ json_t *state_list(const char *sub)
 	if (nr)
 		qsort(names, nr, sizeof(*names), by_name);
 	for (size_t i = 0; i < nr; i++) {
-		json_array_append_new(list, json_string(names[i]));
+		json_array_append_new(*ret, json_string(names[i]));
 		free(names[i]);
 	}
 	free(names);
-	return list;
+	return 0;
 }
 
 void state_remove_folder(const char *path)

@@ -35,7 +35,7 @@ char *state_join(const char *first, ...) __attribute__((sentinel));
 bool state_name_ok(const char *name);
 
 /* Names of the folders in <runtime>/@sub: a JSON array of strings. */
-json_t *state_list(const char *sub);
+int state_list(const char *sub, json_t **ret, struct xf_err *err);
 
 /* Remove a folder of ours and the files (no folders) in it. */
 void state_remove_folder(const char *path);

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "memslot.h"
 #include "modlist.h"
+#include "opt.h"
 #include "qmp.h"
 #include "state.h"
 #include "vm.h"
@@ -25,10 +26,12 @@
 static int choose_guest(char **ret_name, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
-	json_t *list = vm_list();
+	json_t *list, *vm;
 	size_t i, nr = 0;
-	json_t *vm;
+	int rc = vm_list(&list, err);
 
+	if (rc)
+		return rc;
 	json_array_foreach(list, i, vm) {
 		const char *name =
 			json_string_value(json_object_get(vm, "name"));
@@ -103,6 +106,28 @@ static int attach_pid(struct target *t, uint64_t pid, bool allow_open,
 	return rc;
 }
 
+/* One guest has one name, however it was found: two would not see each other. */
+static char *name_of(int pid)
+{
+	json_t *list = NULL, *vm;
+	char *name = NULL;
+	size_t i;
+
+	(void)vm_list(&list, NULL);
+	json_array_foreach(list, i, vm) {
+		const char *own =
+			json_string_value(json_object_get(vm, "name"));
+
+		if (own && !name && json_is_true(json_object_get(vm, "running")) &&
+		    json_integer_value(json_object_get(vm, "pid")) == pid)
+			name = strdup(own);
+	}
+	json_decref(list);
+	if (!name && asprintf(&name, "qemu-%d", pid) < 0)
+		abort();
+	return name;
+}
+
 int target_attach(struct target *t, const struct target_options *opt,
 		  struct xf_err *err)
 {
@@ -111,7 +136,7 @@ int target_attach(struct target *t, const struct target_options *opt,
 	int rc = 0;
 
 	if (given > 1)
-		return xf_fail(err, -EINVAL,
+		return xf_fail(err, OPT_MISUSE,
 			       "--guest, --qmp and --pid exclude each other");
 	if (opt->qmp) {
 		rc = attach_qmp(&new, opt->qmp, opt->allow_open_ram, err);
@@ -131,8 +156,8 @@ int target_attach(struct target *t, const struct target_options *opt,
 	}
 	if (rc)
 		goto fail;
-	if (!new.id && asprintf(&new.id, "qemu-%d", new.pid) < 0)
-		abort();
+	if (!new.id)
+		new.id = name_of(new.pid);
 	if (opt->symbols)
 		new.symbols_path = strdup(opt->symbols);
 	*t = new;

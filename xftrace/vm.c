@@ -26,8 +26,11 @@
 #define READY_LINE	"xftrace-demo: ready"
 #define ALIVE_LINE	"Linux version"
 #define BOOT_TIMEOUT_MS 180000
-/* A /dev/kvm that opens is no proof: a kernel must say its first words. */
-#define KVM_TIMEOUT_MS	12000
+/*
+ * A /dev/kvm that opens is no proof: a kernel must say its first words before
+ * TCG is tried. Where KVM is nested in an emulator on an idle host it takes 5 s.
+ */
+#define KVM_TIMEOUT_MS	30000
 
 struct vm {
 	char *folder;
@@ -48,6 +51,7 @@ static void vm_deinit(struct vm *v)
 static int vm_init(struct vm *v, const char *name, struct xf_err *err)
 {
 	_cleanup_free_ char *runtime = NULL;
+	uint32_t hash = 2166136261;	/* FNV-1a */
 	int rc;
 
 	*v = (struct vm){ 0 };
@@ -64,8 +68,14 @@ static int vm_init(struct vm *v, const char *name, struct xf_err *err)
 	v->console = state_join(v->folder, "console.log", NULL);
 	v->log = state_join(v->folder, "qemu.log", NULL);
 	v->info = state_join(v->folder, "guest.json", NULL);
-	/* Not in <runtime>, whose file system may be far smaller than RAM. */
-	if (asprintf(&v->ram, "/dev/shm/xftrace-%u-%s.ram", geteuid(), name) < 0)
+	/*
+	 * Not in <runtime>, whose file system may be far smaller than RAM; but
+	 * guests of the same name in two such folders are not the same.
+	 */
+	for (const char *p = runtime; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619;
+	if (asprintf(&v->ram, "/dev/shm/xftrace-%u-%08x-%s.ram", geteuid(),
+		     hash, name) < 0)
 		abort();
 	return 0;
 }
@@ -86,18 +96,27 @@ static bool is_running(const json_t *info)
 	return memmem(b.data, b.len, qmp, strlen(qmp));
 }
 
-json_t *vm_list(void)
+int vm_list(json_t **ret, struct xf_err *err)
 {
-	json_t *names = state_list("guests"), *list = json_array();
+	json_t *names, *list, *v;
 	size_t i;
-	json_t *v;
+	int rc = state_list("guests", &names, err);
 
+	if (rc)
+		return rc;
+	list = json_array();
 	json_array_foreach(names, i, v) {
 		json_t *info = NULL;
 		struct vm vm;
 
-		if (!vm_init(&vm, json_string_value(v), NULL) &&
-		    !state_read_json(vm.info, &info, NULL)) {
+		if (!vm_init(&vm, json_string_value(v), NULL)) {
+			/* Damaged or not written yet: still there to stop. */
+			if (state_read_json(vm.info, &info, NULL) ||
+			    !json_is_object(info)) {
+				json_decref(info);
+				info = json_object();
+			}
+			json_object_set(info, "name", v);
 			json_object_set_new(info, "running",
 					    json_boolean(is_running(info)));
 			json_array_append_new(list, info);
@@ -105,7 +124,8 @@ json_t *vm_list(void)
 		vm_deinit(&vm);
 	}
 	json_decref(names);
-	return list;
+	*ret = list;
+	return 0;
 }
 
 int vm_paths(const char *name, char **ret_qmp, char **ret_kernel,
@@ -207,8 +227,8 @@ static int find_images(const struct vm_options *opt, char **ret_kernel,
 	if (!initrd || access(initrd, R_OK))
 		return xf_fail(err, -ENOENT,
 			       "no demo initramfs for kernel %s (looked for "
-			       "%s): build one with 'make demo-image "
-			       "KERNEL=...', or give --initrd", release,
+			       "%s): 'make demo-images' builds those of 6.1 "
+			       "and 6.12; give another with --initrd", release,
 			       initrd ? initrd : opt->initrd);
 	*ret_kernel = xf_take(kernel);
 	*ret_initrd = xf_take(initrd);
@@ -276,7 +296,8 @@ static void qemu_args(struct buf *b, const struct vm *v,
 	add_arg(b, "-initrd");
 	add_arg(b, "%s", initrd);
 	add_arg(b, "-append");
-	add_arg(b, "console=ttyS0 panic=-1 quiet loglevel=5 %s",
+	/* ALIVE_LINE is a notice: level 5 would not show it. */
+	add_arg(b, "console=ttyS0 panic=-1 quiet loglevel=6 %s",
 		opt->append ? opt->append : "");
 }
 
@@ -360,10 +381,10 @@ static void last_line(const char *path, char *ret, size_t cap)
 
 /*
  * Until the guest says on its console that it is up. -ENODEV: it did not say
- * a word in the time that KVM is given.
+ * a word in the @kvm_ms that KVM is given.
  */
 static int wait_ready(const struct vm *v, pid_t pid, bool kvm,
-		      struct xf_err *err)
+		      unsigned int kvm_ms, struct xf_err *err)
 {
 	struct timespec start, nap = { .tv_nsec = 20000000 };
 	bool alive = !kvm;
@@ -382,7 +403,7 @@ static int wait_ready(const struct vm *v, pid_t pid, bool kvm,
 		if (interrupted)
 			return xf_fail(err, -EINTR, "interrupted");
 		alive = alive || file_has(v->console, ALIVE_LINE);
-		if (!alive && ms > KVM_TIMEOUT_MS)
+		if (!alive && ms > kvm_ms)
 			return xf_fail(err, -ENODEV,
 				       "no sign of life under KVM");
 		if (ms > BOOT_TIMEOUT_MS) {
@@ -435,7 +456,9 @@ static int boot(const struct vm *v, const struct vm_options *opt,
 			 (json_int_t)opt->cpus);
 	rc = state_write_json(v->info, info, err);
 	json_decref(info);
-	rc = rc ? rc : wait_ready(v, pid, kvm, err);
+	/* Where there is no choice a busy host may take its time. */
+	rc = rc ? rc : wait_ready(v, pid, kvm, opt->accel == VM_AUTO ?
+				  KVM_TIMEOUT_MS : BOOT_TIMEOUT_MS, err);
 	if (!rc)
 		return 0;
 	kill_and_wait(pid);
@@ -534,8 +557,9 @@ int vm_stop(const char *name, struct xf_err *err)
 
 	if (rc)
 		return rc;
-	if (state_read_json(v.info, &info, NULL))
+	if (access(v.folder, F_OK))
 		return xf_fail(err, -ENOENT, "there is no guest '%s'", name);
+	(void)state_read_json(v.info, &info, NULL);
 	pid = json_integer_value(json_object_get(info, "pid"));
 	/* A demo guest keeps nothing: there is no need to shut it down. */
 	if (is_running(info))

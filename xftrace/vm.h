@@ -39,7 +39,7 @@ int vm_start(const struct vm_options *opt, struct xf_err *err);
 int vm_stop(const char *name, struct xf_err *err);
 
 /* An array of objects: guest.json of each, and "running". */
-json_t *vm_list(void);
+int vm_list(json_t **ret, struct xf_err *err);
 
 /* Its QMP socket and kernel image, malloc()ed. -ENOENT; -ESRCH: it ended. */
 int vm_paths(const char *name, char **ret_qmp, char **ret_kernel,
