@@ -59,6 +59,7 @@ cmocka() { # PROGRAM -- cmocka's TAP output as ours
 	return "${PIPESTATUS[0]}"
 }
 
+# shellcheck disable=SC2254 # a pattern it is
 matches() { case $1 in ${T:-*}) ;; *) false ;; esac; }
 
 for kind; do
@@ -66,7 +67,8 @@ for kind; do
 	unit)
 		# Some of them look at a real kernel, if there is one.
 		v=$O/kernels/6.1/vmlinuz
-		[ ! -e "$v" ] || export XFT_VMLINUZ=$(readlink -f "$v")
+		XFT_VMLINUZ=$(readlink -f "$v")
+		[ ! -e "$v" ] || export XFT_VMLINUZ
 		make -s ASAN=1 O="$O/asan" unit-programs &&
 			make -s unit-programs || exit 1
 		for p in "$O"/unit/test_*[!.d] "$O"/asan/unit/test_*[!.d]; do

@@ -9,7 +9,7 @@
 # shellcheck disable=SC1091
 . "$top/tests/nested/lib.sh"
 
-l2=/run/xftrace/guests/demo
+guests=/run/xftrace/guests
 small='--mem 256M --cpus 1'
 
 l1_start 6.1 || { not_ok 'L1 boots'; exit 1; }
@@ -21,7 +21,7 @@ in_l1 'xftrace guest list --json' >list.json
 if [ "$(jq -r '.[] | "\(.name) \(.accel) \(.running)"' list.json)" != \
 	'demo kvm true' ]; then
 	not_ok "guest list says so: $(cat list.json)"
-	in_l1 "cat $l2/qemu.log $l2/console.log"
+	in_l1 "cat $guests/demo/qemu.log $guests/demo/console.log"
 	exit 1
 fi
 ok 'guest list says so'
@@ -47,7 +47,7 @@ check 'on, and records arrive' [ $rc = 0 ]
 check 'off draws' in_l1 'xftrace -q off --raw raw.xft &&
 	read -r t3 x </proc/uptime && echo "$t3" >>times.txt'
 in_l1 'cat trace_graph.txt' >graph.txt || not_ok 'the graph comes out of L1'
-in_l1 "cat $l2/console.log" >l2.console
+in_l1 "cat $guests/demo/console.log" >l2.console
 in_l1 'xftrace -q guest stop'
 
 totals=$(grep '^# totals:' graph.txt)
@@ -56,20 +56,17 @@ check 'the graph counts its records' [ "${records:-0}" -ge 2000 ]
 check 'none is lost' [ "${lost:-1}" = 0 ]
 check 'no damage, nothing unknown' eval \
 	"! grep -E '^# (damaged|unknown|note):' graph.txt"
-for f in openat read; do
-	check "it has trees of $f" \
-		grep -qE "\|  __x64_sys_$f\(\) \{" graph.txt
-done
+check 'it has trees of openat' grep -qE '\|  __x64_sys_openat\(\) \{' graph.txt
 # One line for a leaf and two for any other, but for what the ends cut off.
 lines=$(grep -c '^ *[0-9]' graph.txt)
 check "a line for every call" [ "$lines" -ge "${calls:-1}" ]
 
-# What L2 thinks of its TSC is what L1 does, and so the graph's times are right.
+# What L2 thinks of its TSC is what L1 does, so the times in the graph are right.
 l2_khz=$(in_l1 'grep -a -m1 -o "\"tsc_khz\":[0-9]*" raw.xft')
 l2_khz=${l2_khz#*:}
-l1_mhz=$(in_l1 'dmesg' | sed -n 's/.*tsc: Detected \([0-9.]*\) MHz.*/\1/p')
+l1_mhz=$(in_l1 'dmesg' | sed -nE 's/.* tsc: .* ([0-9.]+) MHz.*/\1/p' | tail -n1)
 check "L2's TSC rate is L1's" awk -v l2="${l2_khz:-0}" -v l1="$l1_mhz" \
-	'BEGIN { exit !(l1 > 0 && l2 / l1 > 980 && l2 / l1 < 1020) }'
+	'BEGIN { exit !(l1 > 0 && l2 / l1 > 950 && l2 / l1 < 1050) }'
 # shellcheck disable=SC2046 # four numbers
 set -- $(in_l1 'cat times.txt')
 span=$(sed -n 's/^# begins:.* spans \([0-9.]*\) s$/\1/p' graph.txt)
@@ -83,34 +80,43 @@ check 'times never go back, no call lasts longer than all' awk \
 		if ($1 + 0 < last)
 			exit bad = 1
 		last = $1 + 0
-		if (sub(/ us.*/, "", $4) && sub(/^[^0-9]*/, "", $4) &&
-		    $4 / 1e6 > span + 1e-6)
+		if (sub(/ us.*/, "", $3) && sub(/^[^0-9]*/, "", $3) &&
+		    $3 / 1e6 > span + 1e-6)
 			exit bad = 1
 	}
 	END { if (bad) print FILENAME ":" FNR ": " $0; exit bad }' graph.txt
 
-# begin_auto CACHE ACCEL -- start a guest with --accel auto; it must say its
-# first words under ACCEL. It is then interrupted, which must leave nothing.
+# auto ACCEL SIGN -- start a guest with --accel auto; it must run under ACCEL up
+# to where the command SIGN succeeds in L1. What is interrupted then must leave
+# nothing. The file auto.txt has its messages.
 auto() {
-	in_l1 "export XFTRACE_CACHE=/tmp/$1
-	xftrace guest start --name auto --accel auto $small 2>auto.txt &
-	until grep -q '\"accel\": \"$2\"' $l2/../auto/guest.json &&
-		grep -q 'Linux version' $l2/../auto/console.log; do
-		kill -0 \$! || { cat auto.txt; exit 1; }
+	in_l1 "xftrace guest start --name auto --accel auto $small 2>auto.txt &
+	until grep -q '\"accel\": \"$1\"' $guests/auto/guest.json && $2; do
+		if ! kill -0 \$!; then
+			xftrace guest stop auto
+			cat auto.txt
+			exit 1
+		fi
 		sleep 0.1
 	done 2>/dev/null
 	kill -INT \$!
 	wait \$!
 	! pidof qemu-system-x86_64 && ! ls -d /dev/shm/*.ram 2>/dev/null"
 }
-check '--accel auto chooses KVM' auto first kvm
+# TCG in TCG takes a minute to get as far as that, but it soon loads the kernel,
+# which is the work of its firmware.
+speaks="grep -q 'Linux version' $guests/auto/console.log"
+loads='[ "$(du -k /dev/shm/*.ram | cut -f1)" -gt 12000 ]'
+check '--accel auto chooses KVM' auto kvm "$speaks"
 in_l1 'rm /dev/kvm'
-check '--accel auto without /dev/kvm chooses TCG' auto first tcg
-# It opens and does nothing of what KVM does.
+check '--accel auto without /dev/kvm chooses TCG' auto tcg "$loads"
+check 'which is no news' in_l1 '! grep TCG auto.txt'
+# It opens, and does nothing of what KVM does.
 in_l1 'mknod /dev/kvm c 1 3'
-check '--accel auto falls back where KVM does not work' auto first tcg
-check 'it says so' in_l1 'grep "TCG is used" auto.txt'
-check 'and remembers it' eval "auto first tcg && ! in_l1 'grep TCG auto.txt'"
+check '--accel auto falls back where KVM does not work' auto tcg "$loads"
+check 'and says so' in_l1 'grep "TCG is used" auto.txt'
+check 'a second start' auto tcg "$loads"
+check 'does not try KVM again' in_l1 '! grep TCG auto.txt'
 fails '--accel kvm says what is wrong' 1 'ended before it was up' in_l1 \
 	"xftrace guest start --accel kvm $small"
 
