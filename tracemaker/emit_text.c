@@ -351,7 +351,8 @@ static void put_functions(struct buf *b, const json_t *list)
 			buf_puts(b, "\n#           ");
 			line = 0;
 		}
-		buf_printf(b, " %s", s);
+		buf_putc(b, ' ');
+		buf_add_escaped(b, s, strlen(s));
 		line += strlen(s) + 1;
 	}
 	buf_putc(b, '\n');
@@ -377,11 +378,20 @@ static const char *const sources[] = {
 	[SYMTAB_GUEST] = "guest RAM (as far as the guest can be trusted)",
 };
 
+/* A trace file may come from anywhere. */
+static void put_meta(const struct emitter *e, struct buf *b, const char *name)
+{
+	const char *s = trace_meta_str(e->trace, name);
+
+	buf_add_escaped(b, s, strlen(s));
+}
+
 static void text_begin(struct emitter *e, const struct call_stats *s)
 {
 	const struct trace_session *session = e->session;
 	struct text *t = text_of(e);
 	struct buf *b = &e->sink->buf;
+	const char *text;
 	uint64_t span;
 	size_t i;
 	json_t *v;
@@ -394,10 +404,13 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 		   e->trace->nr_sessions > 1 ?
 			   " (one part for each start of the guest's module)" :
 			   "");
-	buf_printf(b, "# guest:     %s\n", trace_meta_str(e->trace, "guest"));
-	buf_printf(b, "# kernel:    %s, build id %s\n",
-		   trace_meta_str(e->trace, "release"),
-		   trace_meta_str(e->trace, "build_id"));
+	buf_puts(b, "# guest:     ");
+	put_meta(e, b, "guest");
+	buf_puts(b, "\n# kernel:    ");
+	put_meta(e, b, "release");
+	buf_puts(b, ", build id ");
+	put_meta(e, b, "build_id");
+	buf_putc(b, '\n');
 	buf_printf(b, "# symbols:   from %s\n",
 		   sources[session->symbols->source <= SYMTAB_GUEST ?
 				   session->symbols->source : 0]);
@@ -430,7 +443,8 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 			   s->bad_spans);
 	json_array_foreach(e->trace->notes, i, v) {
 		buf_puts(b, "# note:      ");
-		buf_puts(b, json_string_value(json_object_get(v, "text")) ?: "");
+		text = json_string_value(json_object_get(v, "text")) ?: "";
+		buf_add_escaped(b, text, strlen(text));
 		buf_putc(b, '\n');
 	}
 	if (!e->trace->end)
