@@ -28,6 +28,12 @@ int io_write_all(int fd, const void *data, size_t len, struct xf_err *err)
 	return 0;
 }
 
+static void cut(struct buf *b, size_t len)
+{
+	b->len = len;
+	*buf_reserve(b, 0) = '\0';
+}
+
 int io_read_file(const char *path, size_t max, struct buf *ret_data,
 		 struct xf_err *err)
 {
@@ -42,14 +48,20 @@ int io_read_file(const char *path, size_t max, struct buf *ret_data,
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return xf_fail_errno(err, "%s", path);
+		if (n < 0) {
+			int rc = xf_fail_errno(err, "%s", path);
+
+			cut(ret_data, start);
+			return rc;
+		}
 		if (!n)
 			break;
 		ret_data->len += n;
-		if (ret_data->len - start > max)
+		if (ret_data->len - start > max) {
+			cut(ret_data, start);
 			return xf_fail(err, -EFBIG,
 				       "%s: larger than %zu bytes", path, max);
+		}
 	}
 	*buf_reserve(ret_data, 0) = '\0';
 	return 0;
@@ -121,10 +133,11 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 int io_make_folders(const char *path, mode_t mode, struct xf_err *err)
 {
 	_cleanup_free_ char *copy = strdup(path);
+	struct stat st;
 
 	if (!copy)
 		return xf_fail(err, -ENOMEM, "%s: out of memory", path);
-	for (char *p = copy + 1;; p++) {
+	for (char *p = *copy ? copy + 1 : copy;; p++) {
 		char c = *p;
 
 		if (c != '/' && c)
@@ -134,6 +147,11 @@ int io_make_folders(const char *path, mode_t mode, struct xf_err *err)
 			return xf_fail_errno(err, "%s", copy);
 		*p = c;
 		if (!c)
-			return 0;
+			break;
 	}
+	/* What was there already may be something else. */
+	if (stat(path, &st))
+		return xf_fail_errno(err, "%s", path);
+	return S_ISDIR(st.st_mode) ? 0 : xf_fail(err, -ENOTDIR,
+						 "%s is no folder", path);
 }

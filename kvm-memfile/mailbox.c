@@ -41,10 +41,6 @@ int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 			       "the guest's xftrace module is gone (unloaded, "
 			       "or the guest rebooted)");
 	ctl.release[sizeof(ctl.release) - 1] = '\0';
-	/* It may end on a terminal. */
-	for (char *p = ctl.release; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			*p = '?';
 	/* It goes into sentences, and those to a terminal. */
 	for (char *p = ctl.release; *p; p++)
 		if (*p < 0x20 || *p > 0x7e)

@@ -254,6 +254,11 @@ int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 	if (span->offset == sizeof(struct xft_sub)) {
 		uint64_t missing = span->records_before - r->records;
 
+		/* Believed, it would make all honest counts after it wrong. */
+		if (span->records_before >
+		    (span->nr << r->sub_shift) / (XFT_CALL_WORDS * 8))
+			return give_up_sub(r, span->nr, -EBADMSG, err,
+					   "counts more than fits before it");
 		if (span->records_before < r->records)
 			return give_up_sub(r, span->nr, -EBADMSG, err,
 					   "its record count runs backwards");

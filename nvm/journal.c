@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libpmem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,32 +49,31 @@ static void unmap_file(struct journal *j)
 	j->map = NULL;
 }
 
-/* libpmem maps for writing only, which a reader may not be allowed to do. */
-static void *map_readonly(const char *path, size_t *ret_len)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &st))
-		return NULL;
-	p = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	*ret_len = st.st_size;
-	return p == MAP_FAILED ? NULL : p;
-}
-
-/* Map the file, made @len bytes long first if it is shorter. */
+/*
+ * Map the file, made @len bytes long first if it is shorter. libpmem maps for
+ * writing only, which a reader may not be allowed to do, and takes a name,
+ * which may mean another file by now: through /proc it takes our descriptor.
+ */
 static int map_file(struct journal *j, size_t len, struct xf_err *err)
 {
-	int pmem = 0;
+	char self[32];
+	struct stat st;
 	size_t mapped;
+	int pmem = 0;
 	void *p;
 
-	if (j->writable)
-		p = pmem_map_file(j->path, len, len ? PMEM_FILE_CREATE : 0,
-				  0600, &mapped, &pmem);
-	else
-		p = map_readonly(j->path, &mapped);
+	if (j->writable) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", j->fd);
+		p = pmem_map_file(self, len, len ? PMEM_FILE_CREATE : 0, 0600,
+				  &mapped, &pmem);
+	} else {
+		if (fstat(j->fd, &st))
+			return xf_fail_errno(err, "%s", j->path);
+		mapped = st.st_size;
+		p = mmap(NULL, mapped, PROT_READ, MAP_SHARED, j->fd, 0);
+		if (p == MAP_FAILED)
+			p = NULL;
+	}
 	if (!p)
 		return xf_fail_errno(err, "%s", j->path);
 	unmap_file(j);
@@ -83,21 +83,46 @@ static int map_file(struct journal *j, size_t len, struct xf_err *err)
 	return 0;
 }
 
-int journal_create(struct journal *j, const char *path, struct xf_err *err)
+/* The file itself stays as it is. */
+static void let_go(struct journal *j)
 {
-	struct journal new = { .writable = true };
-	int fd, rc;
+	if (!j->path)
+		return;
+	unmap_file(j);
+	close(j->fd);
+	free(j->path);
+	*j = (struct journal){ 0 };
+}
 
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+static int open_file(struct journal *j, const char *path, int flags,
+		     struct xf_err *err)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
 	if (fd < 0)
 		return xf_fail_errno(err, "%s", path);
-	close(fd);
-	new.path = strdup(path);
-	if (!new.path)
-		return xf_fail(err, -ENOMEM, "%s: out of memory", path);
-	rc = map_file(&new, GROW_MIN, err);
+	*j = (struct journal){ .fd = fd,
+			       .path = strdup(path),
+			       .writable = (flags & O_ACCMODE) == O_RDWR };
+	if (!j->path)
+		abort();
+	return 0;
+}
+
+int journal_create(struct journal *j, const char *path, struct xf_err *err)
+{
+	struct journal new;
+	int rc;
+
+	rc = open_file(&new, path, O_RDWR | O_CREAT | O_EXCL, err);
 	if (rc)
-		goto fail;
+		return rc;
+	rc = map_file(&new, GROW_MIN, err);
+	if (rc) {
+		unlink(path);
+		let_go(&new);
+		return rc;
+	}
 	*head_of(&new) = (struct journal_head){
 		.magic = JOURNAL_MAGIC,
 		.major = JOURNAL_MAJOR,
@@ -106,66 +131,59 @@ int journal_create(struct journal *j, const char *path, struct xf_err *err)
 	persist(&new, new.map, JOURNAL_HEAD);
 	*j = new;
 	return 0;
-fail:
-	unlink(path);
-	journal_close(&new);
-	return rc;
 }
 
-static int open_map(struct journal *j, const char *path, struct xf_err *err)
+static int check_head(struct journal *j, struct xf_err *err)
 {
 	const struct journal_head *h;
 	struct stat st;
 	int rc;
 
-	if (stat(path, &st))
-		return xf_fail_errno(err, "%s", path);
+	if (fstat(j->fd, &st))
+		return xf_fail_errno(err, "%s", j->path);
 	if (!S_ISREG(st.st_mode) || st.st_size < JOURNAL_HEAD)
-		return xf_fail(err, -EBADMSG, "%s: no trace", path);
-	j->path = strdup(path);
-	if (!j->path)
-		return xf_fail(err, -ENOMEM, "%s: out of memory", path);
+		return xf_fail(err, -EBADMSG, "%s: no trace", j->path);
 	rc = map_file(j, 0, err);
 	if (rc)
 		return rc;
 	h = head_of(j);
 	if (h->magic != JOURNAL_MAGIC)
-		return xf_fail(err, -EBADMSG, "%s: no trace", path);
+		return xf_fail(err, -EBADMSG, "%s: no trace", j->path);
 	if (h->major != JOURNAL_MAJOR)
 		return xf_fail(err, -EPROTO,
-			       "%s: of version %u, this xftrace knows %u", path,
-			       h->major, JOURNAL_MAJOR);
+			       "%s: of version %u, this xftrace knows %u",
+			       j->path, h->major, JOURNAL_MAJOR);
 	j->committed = __atomic_load_n(&h->committed, __ATOMIC_ACQUIRE);
 	j->end = j->committed;
 	if (j->committed > j->map_len - JOURNAL_HEAD || j->committed % 8)
-		return xf_fail(err, -EBADMSG, "%s: cut short", path);
+		return xf_fail(err, -EBADMSG, "%s: cut short", j->path);
 	return 0;
 }
 
-static int open_as(struct journal *j, const char *path, bool writable,
+static int open_as(struct journal *j, const char *path, int flags,
 		   struct xf_err *err)
 {
-	struct journal new = { .writable = writable };
-	int rc = open_map(&new, path, err);
+	struct journal new;
+	int rc = open_file(&new, path, flags | O_NONBLOCK, err);
 
-	if (rc) {
-		/* No journal_close(): what we cannot read is not ours to cut. */
-		unmap_file(&new);
-		free(new.path);
+	if (rc)
 		return rc;
-	}
-	*j = new;
-	return 0;
+	rc = check_head(&new, err);
+	if (rc)
+		let_go(&new);
+	else
+		*j = new;
+	return rc;
 }
 
 int journal_open(struct journal *j, const char *path, struct xf_err *err)
 {
-	return open_as(j, path, false, err);
+	return open_as(j, path, O_RDONLY, err);
 }
 
 int journal_reopen(struct journal *j, const char *path, struct xf_err *err)
 {
-	return open_as(j, path, true, err);
+	return open_as(j, path, O_RDWR, err);
 }
 
 void journal_close(struct journal *j)
@@ -173,11 +191,10 @@ void journal_close(struct journal *j)
 	unmap_file(j);
 	/* What lies behind the last commit is nobody's any more. */
 	if (j->path && j->writable &&
-	    truncate(j->path, JOURNAL_HEAD + j->committed)) {
+	    ftruncate(j->fd, JOURNAL_HEAD + j->committed)) {
 		/* The file stays longer; nothing reads that part. */
 	}
-	free(j->path);
-	*j = (struct journal){ 0 };
+	let_go(j);
 }
 
 void *journal_reserve(struct journal *j, size_t max, struct xf_err *err)

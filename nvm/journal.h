@@ -46,7 +46,8 @@ struct journal_chunk {
 };
 
 struct journal {
-	char *path;
+	char *path;		/* for messages; NULL when closed */
+	int fd;			/* the file, whatever its name is by now */
 	uint8_t *map;		/* whole file */
 	size_t map_len;
 	uint64_t end;		/* bytes of chunks added */

@@ -41,22 +41,22 @@
 #define xft_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #include "../guest/xft_ring.h"
 
-#define FAKE_RING_GPA	  0x1000ull
-#define FAKE_MBOX_GPA	  0x2000ull
-#define FAKE_SESSION	  7
+#define FAKE_RING_GPA 0x1000ull
+#define FAKE_MBOX_GPA 0x2000ull
+#define FAKE_SESSION  7
 /* A new task every so many calls; a power of two. */
-#define FAKE_TASK_CALLS	  1024
+#define FAKE_TASK_CALLS 1024
 
 struct fake_ring {
 	struct fake_guest g;
-	struct xft_ring *w;		/* the writer, in guest RAM */
-	struct xft_ring_hdr *hdr;	/* the same page as the host sees it */
+	struct xft_ring *w;	  /* the writer, in guest RAM */
+	struct xft_ring_hdr *hdr; /* the same page as the host sees it */
 	struct xft_sub *subs[XFT_MAX_SUBS]; /* the writer's addresses */
-	uint64_t tasks;			/* TASK records, counted here */
-	struct mailbox mb;		/* only to hand out keys */
+	uint64_t tasks;			    /* TASK records, counted here */
+	struct mailbox mb;		    /* only to hand out keys */
 	struct key_ctl key;
 	struct klog keys;
-	struct ring r;			/* the reader */
+	struct ring r; /* the reader */
 };
 
 static inline uint64_t fake_mix(uint64_t v)
@@ -128,8 +128,8 @@ static inline void fake_ring_open(struct fake_ring *f, uint32_t shift,
 				  uint32_t nr)
 {
 	uint64_t size = 1ull << shift;
-	uint64_t base = (FAKE_MBOX_GPA + sizeof(struct xft_mbox) + size) &
-			~(size - 1);
+	uint64_t base =
+		(FAKE_MBOX_GPA + sizeof(struct xft_mbox) + size) & ~(size - 1);
 
 	memset(f, 0, sizeof(*f));
 	fake_guest_open(&f->g, base + nr * size);

@@ -51,6 +51,12 @@ static char *put_spaces(char *p, size_t n)
 	return p + n;
 }
 
+/* Clocks of two CPUs may disagree, or the guest lies: never below 0. */
+static uint64_t took(const struct text *t, const struct call *c)
+{
+	return c->tsc_out > c->tsc_in ? ns_of(t, c->tsc_out - c->tsc_in) : 0;
+}
+
 /* Decimal digits of @v, right-aligned in at least @width columns. */
 static char *put_number(char *p, uint64_t v, int width)
 {
@@ -281,7 +287,7 @@ static void text_enter(struct emitter *e, const struct call *c)
 		end_cold_line(t);
 	}
 	p = begin_line(t, c, c->tsc_in, c->leaf,
-		       c->leaf ? ns_of(t, c->tsc_out - c->tsc_in) : 0);
+		       c->leaf ? took(t, c) : 0);
 	p = put_name(p, names_at(&e->names, c->func));
 	p = c->leaf ? put_bytes(p, "();", 3) : put_bytes(p, "() {", 4);
 	if (is_plain) {
@@ -304,11 +310,11 @@ static void text_leave(struct emitter *e, const struct call *c)
 	if (c->leaf)
 		return;
 	p = begin_line(t, c, c->tsc_out, timed,
-		       timed ? ns_of(t, c->tsc_out - c->tsc_in) : 0);
+		       timed ? took(t, c) : 0);
 	*p++ = '}';
 	if (!timed) {
 		struct buf *b = cold_line(t, p);
-		uint64_t us = ns_of(t, c->tsc_out - c->tsc_in) / 1000;
+		uint64_t us = took(t, c) / 1000;
 
 		n = names_at(&e->names, c->func);
 		buf_printf(b, " /* %s: ", n->text);
@@ -417,7 +423,8 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 	put_functions(b, json_object_get(e->trace->meta, "functions"));
 	if (s->calls || s->headless) {
 		int64_t ticks = s->first_tsc - session->clock_tsc;
-		uint64_t since = ns_of(t, ticks < 0 ? -ticks : ticks);
+		uint64_t away = ticks;
+		uint64_t since = ns_of(t, ticks < 0 ? -away : away);
 
 		buf_puts(b, "# begins:    ");
 		put_clock(b, ticks < 0 ? session->clock_real_ns - since :

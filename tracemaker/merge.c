@@ -21,6 +21,8 @@ struct merge_stream {
 	struct record buf[2];
 	unsigned int cur;	/* buf[cur] is delivered, buf[!cur] follows */
 	bool has_next;
+	bool ended;		/* all is delivered */
+	const struct merge_stream *sibling; /* the CPU's other ring, or NULL */
 };
 
 /* Go to the next span that can be read. */
@@ -108,7 +110,8 @@ static bool decode(struct merge *m, struct merge_stream *s, struct record *r)
 /* Move on: the record behind becomes the one to deliver. */
 static bool advance(struct merge *m, struct merge_stream *s)
 {
-	if (!s->has_next)
+	s->ended = !s->has_next;
+	if (s->ended)
 		return false;
 	s->cur = !s->cur;
 	s->has_next = decode(m, s, &s->buf[!s->cur]);
@@ -165,6 +168,12 @@ void merge_init(struct merge *m, const struct trace *t,
 		if (advance(m, s))
 			m->heap[m->nr++] = s;
 	}
+	/* A CPU's NMI ring interleaves with its main ring. */
+	for (size_t i = 0; i < m->nr_streams; i++)
+		for (size_t n = 0; n < m->nr_streams; n++)
+			if (n != i && m->streams[n].ring->cpu ==
+					      m->streams[i].ring->cpu)
+				m->streams[i].sibling = &m->streams[n];
 	for (size_t i = m->nr / 2; i-- > 0;)
 		sift_down(m, i);
 }
@@ -200,7 +209,14 @@ deliver:
 
 const struct record *merge_peek(const struct merge *m)
 {
-	const struct merge_stream *s = m->last;
+	const struct merge_stream *s = m->last, *other;
+	const struct record *next;
 
-	return s && s->has_next ? &s->buf[!s->cur] : NULL;
+	if (!s || !s->has_next)
+		return NULL;
+	next = &s->buf[!s->cur];
+	other = s->sibling;
+	if (other && !other->ended && time_of(other) < next->tsc)
+		return &other->buf[other->cur];
+	return next;
 }

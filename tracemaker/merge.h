@@ -55,7 +55,7 @@ void merge_deinit(struct merge *m);
 /* *@ret_rec is valid until the next call. False at the end. */
 bool merge_next(struct merge *m, const struct record **ret_rec);
 
-/* The record that follows the last one in its ring, or NULL. */
+/* The record that follows the last one on its CPU, or NULL. */
 const struct record *merge_peek(const struct merge *m);
 
 #endif

@@ -21,10 +21,9 @@
  *	L3	3 records are missing here
  *	S	a new sub-buffer
  *	K2	the same, masked with the key of epoch 2 (1 and 2 are known)
- *	@500	the time of the next record; else each is 10 ticks after the last
- *	+500	ticks between the last record and the next
- *	!	eight bytes that are no record
- *	U	a record of a type that nobody knows yet
+ *	@500	the time of the next record; else each is 10 ticks after the
+ *last +500	ticks between the last record and the next !	eight bytes that
+ *are no record U	a record of a type that nobody knows yet
  */
 #ifndef FAKE_TRACE_H
 #define FAKE_TRACE_H
@@ -44,24 +43,43 @@
 
 #define FAKE_TEXT   0xffffffff81000000ull
 #define FAKE_MODULE 0xffffffffc0200000ull
-#define FAKE_SIZE   0x100	/* bytes of a function */
+#define FAKE_SIZE   0x100 /* bytes of a function */
 #define FAKE_RINGS  16
 #define FAKE_PIDS   64
 
 /* Function a is the first, each 4096 bytes behind the one before. */
 static const char *const fake_names[26] = {
-	"ksys_read", "vfs_read", "rw_verify_area", "new_sync_read",
-	"ext4_file_read_iter", "filemap_read", "do_idle", "schedule",
-	"__sysvec_apic_timer_interrupt", "hrtimer_interrupt", "irq_exit_rcu",
-	"handle_softirqs", "xftmod_read", "exc_nmi", "default_do_nmi",
-	"vfs_read.cold", "__fdget_pos", "return_to_handler", "do_syscall_64",
-	"tcp_sendmsg", NULL /* u: no symbol */, "fput", "security_file_permission",
-	"x64_sys_call", "touch_atime", "rcu_nmi_enter",
+	"ksys_read",
+	"vfs_read",
+	"rw_verify_area",
+	"new_sync_read",
+	"ext4_file_read_iter",
+	"filemap_read",
+	"do_idle",
+	"schedule",
+	"__sysvec_apic_timer_interrupt",
+	"hrtimer_interrupt",
+	"irq_exit_rcu",
+	"handle_softirqs",
+	"xftmod_read",
+	"exc_nmi",
+	"default_do_nmi",
+	"vfs_read.cold",
+	"__fdget_pos",
+	"return_to_handler",
+	"do_syscall_64",
+	"tcp_sendmsg",
+	NULL /* u: no symbol */,
+	"fput",
+	"security_file_permission",
+	"x64_sys_call",
+	"touch_atime",
+	"rcu_nmi_enter",
 };
 
 struct fake_stream {
 	bool used;
-	struct buf words;	/* of the open span, not masked */
+	struct buf words; /* of the open span, not masked */
 	uint64_t nr, base_tsc, before, records;
 	uint32_t epoch, offset;
 	uint32_t pid;
@@ -71,7 +89,7 @@ struct fake_stream {
 struct fake_trace {
 	struct trace t;
 	struct xf_err err;
-	char *chunks[8192];	/* owned: a trace borrows them */
+	char *chunks[8192]; /* owned: a trace borrows them */
 	size_t nr_chunks;
 	uint32_t session;
 	uint64_t now;
@@ -154,8 +172,8 @@ static inline void fake_trace_open(struct fake_trace *f)
 
 static inline void fake_flush(struct fake_trace *f, struct fake_stream *s)
 {
-	size_t i = s - f->streams, len = sizeof(struct trace_span) +
-					 s->words.len;
+	size_t i = s - f->streams,
+	       len = sizeof(struct trace_span) + s->words.len;
 	_cleanup_free_ char *chunk = malloc(len);
 
 	if (!s->words.len)
@@ -171,8 +189,8 @@ static inline void fake_flush(struct fake_trace *f, struct fake_stream *s)
 		.offset = s->offset,
 		.len = s->words.len,
 	};
-	mask_xor(chunk + sizeof(struct trace_span), s->words.data,
-		 s->words.len, s->epoch < 3 ? fake_keys[s->epoch] : 0x77);
+	mask_xor(chunk + sizeof(struct trace_span), s->words.data, s->words.len,
+		 s->epoch < 3 ? fake_keys[s->epoch] : 0x77);
 	fake_must(fake_chunk(f, TRACE_SPAN, chunk, len));
 	s->offset += s->words.len;
 	s->words.len = 0;
@@ -201,13 +219,14 @@ static inline void fake_session(struct fake_trace *f, uint32_t number)
 	f->cpu = 0;
 	f->nmi = false;
 	/* 1 tick is 1 us. */
-	snprintf(meta, sizeof(meta),
-		 "{\"xftrace\": \"test\", \"guest\": \"demo\", "
-		 "\"release\": \"6.1.0-test\", \"build_id\": \"c0ffee\", "
-		 "\"session\": %u, \"tsc_khz\": 1000, \"clock_tsc\": \"0x3e8\", "
-		 "\"clock_real_ns\": \"0x174876e800\", "
-		 "\"functions\": [\"ksys_read\"]}",
-		 number);
+	snprintf(
+		meta, sizeof(meta),
+		"{\"xftrace\": \"test\", \"guest\": \"demo\", "
+		"\"release\": \"6.1.0-test\", \"build_id\": \"c0ffee\", "
+		"\"session\": %u, \"tsc_khz\": 1000, \"clock_tsc\": \"0x3e8\", "
+		"\"clock_real_ns\": \"0x174876e800\", "
+		"\"functions\": [\"ksys_read\"]}",
+		number);
 	fake_must(fake_text_chunk(f, TRACE_META, meta));
 	symtab_pack(st, &b);
 	fake_must(fake_chunk(f, TRACE_SYMBOLS, b.data, b.len));
@@ -263,8 +282,7 @@ static inline void fake_put_task(struct fake_trace *f, uint32_t pid,
 				 const char comm[16])
 {
 	struct fake_stream *s = fake_stream(f);
-	uint64_t words[4] = { fake_time(f) |
-				      XFT_TASK_WORDS << XFT_WORDS_SHIFT |
+	uint64_t words[4] = { fake_time(f) | XFT_TASK_WORDS << XFT_WORDS_SHIFT |
 				      XFT_TASK,
 			      pid | (uint64_t)pid << 32 };
 
@@ -293,10 +311,10 @@ static inline void fake_turn(struct fake_trace *f, uint64_t lost,
 
 static inline uint32_t fake_context(char c)
 {
-	return c == 's' ? XFT_CTX_SOFTIRQ :
-	       c == 'i' ? XFT_CTX_IRQ :
-	       c == 'n' ? XFT_CTX_NMI :
-			  XFT_CTX_TASK;
+	return c == 's'	  ? XFT_CTX_SOFTIRQ
+	       : c == 'i' ? XFT_CTX_IRQ
+	       : c == 'n' ? XFT_CTX_NMI
+			  : XFT_CTX_TASK;
 }
 
 static inline void fake_call(struct fake_trace *f, const char *w)
@@ -365,8 +383,9 @@ static inline void fake_word(struct fake_trace *f, const char *w)
 		buf_add(&s->words, "\0\0\0\0\0\0\0\0", 8);
 		break;
 	case 'U':
-		fake_put(f, (uint64_t[]){ fake_time(f) | 6 |
-						  3 << XFT_WORDS_SHIFT, 1, 2 },
+		fake_put(f,
+			 (uint64_t[]){ fake_time(f) | 6 | 3 << XFT_WORDS_SHIFT,
+				       1, 2 },
 			 3);
 		break;
 	default:

@@ -105,7 +105,8 @@ static void test_escape(void **state)
 	b.len = 0;
 	buf_add_escaped(&b, "\033[2J\xe2\x82\xac\n", 8);
 	assert_string_equal(b.data, "\\x1b[2J\\xe2\\x82\\xac\\x0a");
-	/* What looks escaped already is escaped once more, so it is told apart. */
+	/* What looks escaped already is escaped once more, so it is told apart.
+	 */
 	b.len = 0;
 	buf_add_escaped(&b, "\\x41", 4);
 	assert_string_equal(b.data, "\\x5cx41");
@@ -173,10 +174,8 @@ static void test_err(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grow),
-		cmocka_unit_test(test_add),
-		cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_grow),   cmocka_unit_test(test_add),
+		cmocka_unit_test(test_escape), cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_err),
 	};
 

@@ -141,8 +141,7 @@ static void watch_leave(struct emitter *e, const struct call *c)
 	assert_int_equal(top->leaf, c->leaf);
 	assert_int_equal(top->level, c->level);
 	check_parents(w, c, top - w->open);
-	memmove(top, top + 1,
-		(w->open + w->nr_open - top - 1) * sizeof(*top));
+	memmove(top, top + 1, (w->open + w->nr_open - top - 1) * sizeof(*top));
 	w->nr_open--;
 	w->cuts += c->end == CALL_CUT;
 	w->opens += c->end == CALL_OPEN;
@@ -251,10 +250,8 @@ static void test_interrupts(void **state)
 {
 	/* In the middle, and between the depth and the record of a return. */
 	assert_draws("T5 a0( i1(i j2(i j2)i i1)i a0)", "5:a{i{j;}}");
-	assert_draws("T5 a0( b1( i1(i j2(i j2)i i1)i b1) a0)",
-		     "5:a{b{i{j;}}}");
-	assert_draws("T5 a0( b1( i1(i i1)i i1(i i1)i b1) a0)",
-		     "5:a{b{i;i;}}");
+	assert_draws("T5 a0( b1( i1(i j2(i j2)i i1)i b1) a0)", "5:a{b{i{j;}}}");
+	assert_draws("T5 a0( b1( i1(i i1)i i1(i i1)i b1) a0)", "5:a{b{i;i;}}");
 	/* A softirq in its tail, an NMI in that. */
 	assert_draws("T5 a0( b1( i1(i k2(i l3(s n3(n n3)n l3)s k2)i i1)i b1) "
 		     "a0)",
@@ -349,7 +346,7 @@ static void test_many_tasks(void **state)
 	_cleanup_free_ char *got = NULL;
 	struct call_stats stats;
 	struct fake_trace f;
-	uint32_t nr = 150000;
+	uint32_t nr = 70000;
 
 	fake_trace_open(&f);
 	fake_session(&f, 1);
@@ -526,7 +523,7 @@ static void test_noise(void **state)
 	uint64_t records = 0;
 
 	seed = 1;
-	for (int round = 0; round < 1200; round++) {
+	for (int round = 0; round < 700; round++) {
 		_cleanup_free_ char *short_form = NULL, *text = NULL;
 		struct call_stats a, b;
 		struct fake_trace f;
@@ -534,7 +531,7 @@ static void test_noise(void **state)
 		fake_trace_open(&f);
 		for (uint32_t s = 1; s <= 1 + rnd(2); s++) {
 			fake_session(&f, s);
-			add_noise(&f, rnd(200));
+			add_noise(&f, rnd(300));
 		}
 		fake_trace_seal(&f);
 		short_form = draw(&f.t, &watching, &a);

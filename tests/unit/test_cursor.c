@@ -79,7 +79,7 @@ static void test_bytes(void **state)
 
 static void test_strings(void **state)
 {
-	static const char text[] = "one\0\0three";	/* and no end to it */
+	static const char text[] = "one\0\0three"; /* and no end to it */
 	char *p = malloc(10);
 	struct cursor c;
 

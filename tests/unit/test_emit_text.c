@@ -23,8 +23,7 @@ static void draw(const struct trace *t, struct buf *out)
 	struct call_stats stats;
 	char path[32];
 
-	assert_int_equal(callgraph_draw(t, &emit_text, &sink, &stats, NULL),
-			 0);
+	assert_int_equal(callgraph_draw(t, &emit_text, &sink, &stats, NULL), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink.fd);
 	assert_int_equal(io_read_file(path, 64 << 20, out, NULL), 0);
 	close(sink.fd);
@@ -67,9 +66,9 @@ static void assert_text(struct fake_trace *f, const char *name)
 	draw(&f->t, &got);
 	without_version(&got);
 	if (getenv("XF_UPDATE"))
-		assert_int_equal(io_replace_file(path, got.data, got.len, 0644,
-						 NULL),
-				 0);
+		assert_int_equal(
+			io_replace_file(path, got.data, got.len, 0644, NULL),
+			0);
 	assert_int_equal(io_read_file(path, 1 << 20, &want, NULL), 0);
 	if (strcmp(got.data, want.data))
 		fail_msg("%s: not as it should be:\n%s", path, got.data);
@@ -127,10 +126,18 @@ static void test_callers(void **state)
 static void test_hostile_names(void **state)
 {
 	static const char names[][17] = {
-		"\033]0;owned\a", "\033[2J\033[H",    "a\nb\rc\td",
-		"\\x1b",	  "\xff\xfe\xc3\xa9", "} /* lies */",
-		" | 0) cat",	  "\x7f\x80\x9b" "31m", "sixteen__letters",
-		"\1\2\3\4\5\6\7\b\t\n\v\f\r\16\17\20", "",
+		"\033]0;owned\a",
+		"\033[2J\033[H",
+		"a\nb\rc\td",
+		"\\x1b",
+		"\xff\xfe\xc3\xa9",
+		"} /* lies */",
+		" | 0) cat",
+		"\x7f\x80\x9b"
+		"31m",
+		"sixteen__letters",
+		"\1\2\3\4\5\6\7\b\t\n\v\f\r\16\17\20",
+		"",
 	};
 	struct fake_trace f;
 
@@ -203,8 +210,11 @@ static void test_clock(void **state)
 static void test_extremes(void **state)
 {
 	static const char *const clocks[] = {
-		"0", "0x7fffffffffffffff", "0x8000000000000000",
-		"0x8000000000000001", "0xffffffffffffffff",
+		"0",
+		"0x7fffffffffffffff",
+		"0x8000000000000000",
+		"0x8000000000000001",
+		"0xffffffffffffffff",
 	};
 	static const uint32_t khz[] = { 1, 1000, 3000000, UINT32_MAX };
 	static const uint64_t times[] = { 0, 1, INT64_MAX, 1ull << 63,
@@ -225,10 +235,10 @@ static void test_extremes(void **state)
 				 clocks[i / ARRAY_SIZE(khz)],
 				 clocks[i / ARRAY_SIZE(khz)]);
 			fake_must(fake_text_chunk(&f, TRACE_META, meta));
-			fake_must(fake_chunk(&f, TRACE_KEY,
-					     &(struct trace_key){
-						     fake_keys[1], 0, 1, 1 },
-					     sizeof(struct trace_key)));
+			fake_must(fake_chunk(
+				&f, TRACE_KEY,
+				&(struct trace_key){ fake_keys[1], 0, 1, 1 },
+				sizeof(struct trace_key)));
 			f.session = 1;
 			fake_records(&f, "T5 a0(");
 			f.streams[0].base_tsc = times[n];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* io: whole writes, whole files, and files replaced as a whole or not at all. */
+/* io: whole writes, whole files, and files replaced as a whole or not at all.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,6 +132,7 @@ static void test_write(void **state)
 	struct xf_err err = { 0 };
 	size_t len = 3 << 20;
 	char *data = malloc(len);
+	sigset_t alarm;
 	pthread_t thread;
 	int fds[2];
 	void *got;
@@ -138,8 +140,13 @@ static void test_write(void **state)
 	for (size_t i = 0; i < len; i++)
 		data[i] = i;
 	assert_int_equal(pipe(fds), 0);
+	/* The signals are for us, not for the reader. */
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
 	assert_int_equal(pthread_create(&thread, NULL, sip, &fds[0]), 0);
 	sigaction(SIGALRM, &sa, &old);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
 	ualarm(1000, 1000);
 	assert_int_equal(io_write_all(fds[1], data, len, &err), 0);
 	ualarm(0, 0);
@@ -315,8 +322,8 @@ static void test_folders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),   TEST(test_write), TEST(test_commit),
-		TEST(test_cancel), TEST(test_fails), TEST(test_special),
+		TEST(test_read),    TEST(test_write), TEST(test_commit),
+		TEST(test_cancel),  TEST(test_fails), TEST(test_special),
 		TEST(test_folders),
 	};
 

@@ -30,11 +30,11 @@ struct block {
 	pthread_t thread;
 	bool runs;
 	/* Shared with the thread: */
-	uint32_t stop, mute;	/* mute: the heart beats, nothing is answered */
-	int32_t status;		/* what to answer */
+	uint32_t stop, mute; /* mute: the heart beats, nothing is answered */
+	int32_t status;	     /* what to answer */
 	uint32_t detail;
 	uint32_t nr_asked;
-	uint32_t asked[16];	/* commands, in the order in which they came */
+	uint32_t asked[16]; /* commands, in the order in which they came */
 	uint32_t seqs[16];
 };
 
@@ -114,9 +114,9 @@ static void find_live(struct mailbox *mb, struct fake_guest *g)
 	struct xf_err err;
 
 	assert_int_equal(find(mb, g, LONG_MS, &err), 0);
-	assert_int_equal(mailbox_request(mb, XFT_CMD_PING, LONG_MS, NULL, NULL,
-					 &err),
-			 0);
+	assert_int_equal(
+		mailbox_request(mb, XFT_CMD_PING, LONG_MS, NULL, NULL, &err),
+		0);
 }
 
 static void test_requests(void **state)
@@ -169,9 +169,9 @@ static void test_requests(void **state)
 	assert_int_equal(b.mbox->nr_roots, 2);
 	assert_memory_equal(b.mbox->roots, roots, sizeof(roots));
 	assert_memory_equal(b.mbox->kfunc, start.kfunc, sizeof(start.kfunc));
-	assert_int_equal(mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL,
-					 NULL, &err),
-			 0);
+	assert_int_equal(
+		mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL, NULL, &err),
+		0);
 	assert_int_equal(mailbox_request(&mb, XFT_CMD_RELEASE, LONG_MS, NULL,
 					 NULL, &err),
 			 0);
@@ -197,11 +197,18 @@ static void test_seq(void **state)
 	static const struct {
 		uint32_t done, asked;
 	} before[] = {
-		{ 0, 0 }, { 5, 5 }, { UINT32_MAX, UINT32_MAX },
+		{ 0, 0 },
+		{ 5, 5 },
+		{ UINT32_MAX, UINT32_MAX },
 		/* A host died and left a request behind. */
-		{ 5, 6 }, { UINT32_MAX, 0 }, { UINT32_MAX - 1, UINT32_MAX },
+		{ 5, 6 },
+		{ UINT32_MAX, 0 },
+		{ UINT32_MAX - 1, UINT32_MAX },
 		/* Or more than one, or somebody else wrote there. */
-		{ 5, 9 }, { 5, 4 }, { 0, UINT32_MAX }, { 7, 0x80000000 },
+		{ 5, 9 },
+		{ 5, 4 },
+		{ 0, UINT32_MAX },
+		{ 7, 0x80000000 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
@@ -311,9 +318,9 @@ static void test_hostile_release(void **state)
 	assert_true(strlen(ctl.release) < sizeof(ctl.release));
 	b.status = -ENOENT;
 	b.detail = XFT_DETAIL_KFUNC;
-	assert_int_equal(mailbox_request(&mb, XFT_CMD_START, LONG_MS, NULL,
-					 NULL, &err),
-			 -ENOENT);
+	assert_int_equal(
+		mailbox_request(&mb, XFT_CMD_START, LONG_MS, NULL, NULL, &err),
+		-ENOENT);
 	assert_printable(err.msg);
 	block_stop(&b);
 	fake_guest_close(&g);
@@ -321,7 +328,7 @@ static void test_hostile_release(void **state)
 
 struct waiting {
 	unsigned int calls, last_ms;
-	unsigned int give_up;	/* after so many calls; 0: never */
+	unsigned int give_up; /* after so many calls; 0: never */
 };
 
 static bool wait_a_little(void *arg, unsigned int waited_ms)
@@ -367,14 +374,14 @@ static void test_timeout(void **state)
 	/* The module goes, or another comes in its place, while we wait. */
 	shared_store(&b.mute, 1);
 	b.ctl->instance++;
-	assert_int_equal(mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL,
-					 NULL, &err),
-			 -EBADMSG);
+	assert_int_equal(
+		mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL, NULL, &err),
+		-EBADMSG);
 	b.ctl->instance--;
 	b.ctl->magic[0] = 0;
-	assert_int_equal(mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL,
-					 NULL, &err),
-			 -EBADMSG);
+	assert_int_equal(
+		mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL, NULL, &err),
+		-EBADMSG);
 	assert_non_null(strstr(err.msg, "is gone"));
 	block_stop(&b);
 	fake_guest_close(&g);
@@ -507,8 +514,13 @@ static void test_other_version(void **state)
 static void test_hostile_mailbox(void **state)
 {
 	static const uint64_t places[] = {
-		0x21001, 0x21800, MIB, MIB - XFT_PAGE, 1ull << 63,
-		(uint64_t)-XFT_PAGE, (uint64_t)-XFT_MBOX_PAGES * XFT_PAGE,
+		0x21001,
+		0x21800,
+		MIB,
+		MIB - XFT_PAGE,
+		1ull << 63,
+		(uint64_t)-XFT_PAGE,
+		(uint64_t)-XFT_MBOX_PAGES * XFT_PAGE,
 	};
 	struct fake_guest g;
 	struct mailbox mb = { 0 };

@@ -105,9 +105,10 @@ static void test_lost(void **state)
 
 static void test_damaged(void **state)
 {
-	/* The rest of that stretch is left out, and the count tells how much. */
-	assert_merges("a0( b1( ! b1) a0) S c0( c0)",
-		      "C0 a0( b1( L2 c0( c0)", 4, 2, 1);
+	/* The rest of that stretch is left out, and the count tells how much.
+	 */
+	assert_merges("a0( b1( ! b1) a0) S c0( c0)", "C0 a0( b1( L2 c0( c0)", 4,
+		      2, 1);
 	/* No key: the same for all of it. */
 	assert_merges("a0( K9 b1( b1) S a0)", "C0 a0( L2 a0)", 2, 2, 1);
 	assert_merges("K9 b1( K8 b1)", "", 0, 0, 2);
@@ -147,7 +148,7 @@ static void test_record(void **state)
 
 	fake_trace_open(&f);
 	fake_session(&f, 1);
-	fake_records(&f, "C3 T77:sixteen_letters_ @5000 a12(<bi T5 C3n "
+	fake_records(&f, "C3 T77:sixteen_letters_ @5000 a12(<bi T5 C4n "
 			 "@5001 n200(n @4000000 C3 m0)s");
 	fake_trace_seal(&f);
 	merge_init(&m, &f.t, &f.t.sessions[0]);
@@ -226,6 +227,36 @@ static void test_sorted(void **state)
 	}
 }
 
+/* What an NMI does in between comes between, though it has its own ring. */
+static void test_peek(void **state)
+{
+	const struct record *r;
+	struct fake_trace f;
+	struct merge m;
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	fake_records(&f, "C1n @50 n0( @110 n0) C1 @100 a0( @120 a0) @130 b0( "
+			 "@140 b0) C2 @135 c0( C2n @500 n0(");
+	fake_trace_seal(&f);
+	merge_init(&m, &f.t, &f.t.sessions[0]);
+	assert_true(merge_next(&m, &r));
+	assert_int_equal(r->tsc, 50);
+	assert_int_equal(merge_peek(&m)->tsc, 100);
+	assert_true(merge_next(&m, &r));
+	assert_int_equal(r->tsc, 100);
+	assert_int_equal(merge_peek(&m)->tsc, 110);
+	assert_true(merge_next(&m, &r));
+	assert_int_equal(r->tsc, 110);
+	for (uint64_t tsc = 120; tsc <= 130; tsc += 10) {
+		assert_true(merge_next(&m, &r));
+		assert_int_equal(r->tsc, tsc);
+		assert_int_equal(merge_peek(&m)->tsc, tsc + 10);
+	}
+	merge_deinit(&m);
+	fake_trace_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_cut_record),
 		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_sorted),
 	};
 

@@ -35,8 +35,8 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-static const struct usage usage = { "test", "[WORD]...", "does nothing",
-				    NULL, opts };
+static const struct usage usage = { "test", "[WORD]...", "does nothing", NULL,
+				    opts };
 
 static char *args[16];
 static struct xf_err err;
@@ -145,8 +145,14 @@ struct number {
 	bool bad;
 };
 
-#define GOOD(t, v) { .text = (t), .value = (v) }
-#define BAD(t)	   { .text = (t), .bad = true }
+#define GOOD(t, v)                                                             \
+	{                                                                      \
+		.text = (t), .value = (v)                                      \
+	}
+#define BAD(t)                                                                 \
+	{                                                                      \
+		.text = (t), .bad = true                                       \
+	}
 
 static void try_all(const char *option, const uint64_t *value,
 		    const struct number *n, size_t nr)
@@ -154,13 +160,12 @@ static void try_all(const char *option, const uint64_t *value,
 	for (size_t i = 0; i < nr; i++) {
 		int rc = parse(option, n[i].text);
 
-		if (rc != (n[i].bad ? OPT_MISUSE : 0) ||
-		    *value != n[i].value)
+		if (rc != (n[i].bad ? OPT_MISUSE : 0) || *value != n[i].value)
 			fail_msg("%s '%s': %d, %lu, %s", option, n[i].text, rc,
 				 *value, err.msg);
 		/* It says which option, and what it was given. */
-		if (rc && (!strstr(err.msg, option) ||
-			   !strstr(err.msg, n[i].text)))
+		if (rc &&
+		    (!strstr(err.msg, option) || !strstr(err.msg, n[i].text)))
 			fail_msg("%s '%s': %s", option, n[i].text, err.msg);
 	}
 }
@@ -243,12 +248,8 @@ static void test_durations(void **state)
 static void test_ranges(void **state)
 {
 	static const struct number few[] = {
-		GOOD("2", 2),
-		GOOD("9", 9),
-		BAD("1"),
-		BAD("0"),
-		BAD("10"),
-		BAD("18446744073709551615"),
+		GOOD("2", 2), GOOD("9", 9), BAD("1"),
+		BAD("0"),     BAD("10"),    BAD("18446744073709551615"),
 	};
 
 	try_all("--few", &v.few, few, ARRAY_SIZE(few));
@@ -281,8 +282,10 @@ static void test_help(void **state)
 		len = fread(text, 1, sizeof(text) - 1, f);
 		text[len] = '\0';
 		fclose(f);
-		assert_memory_equal(text, "usage: xftrace test [OPTION]... "
-					  "[WORD]...\n", 42);
+		assert_memory_equal(text,
+				    "usage: xftrace test [OPTION]... "
+				    "[WORD]...\n",
+				    42);
 		for (const struct opt *o = opts; o->name; o++) {
 			assert_non_null(strstr(text, o->name));
 			assert_non_null(strstr(text, o->help));
@@ -295,14 +298,10 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_operands),
-		cmocka_unit_test(test_misuse),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_forms),  cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_misuse), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_sizes),  cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_ranges), cmocka_unit_test(test_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,9 +26,9 @@
 /* What a reader got. */
 struct got {
 	uint64_t calls, tasks, spans;
-	uint64_t first, last;	/* call numbers */
-	uint64_t errors;	/* spans and sub-buffers refused */
-	int error;		/* the last of them */
+	uint64_t first, last; /* call numbers */
+	uint64_t errors;      /* spans and sub-buffers refused */
+	int error;	      /* the last of them */
 	char msg[500];
 };
 
@@ -404,7 +404,8 @@ static void test_stop(void **state)
 	}
 }
 
-/* Bytes behind head are nobody's: a record that is being written is not read. */
+/* Bytes behind head are nobody's: a record that is being written is not read.
+ */
 static void test_torn_tail(void **state)
 {
 	struct fake_ring f;
@@ -588,9 +589,17 @@ static void test_same_memory(void **state)
 static void test_hostile_head(void **state)
 {
 	static const uint64_t heads[] = {
-		1, 4, SIZE + 1, 1ull << 63, (1ull << 63) + 1, UINT64_MAX,
-		UINT64_MAX - 7, (uint64_t)-SIZE, (uint64_t)-SIZE - 8,
-		UINT64_MAX - 2 * SIZE + 1, (1ull << 62) + SIZE,
+		1,
+		4,
+		SIZE + 1,
+		1ull << 63,
+		(1ull << 63) + 1,
+		UINT64_MAX,
+		UINT64_MAX - 7,
+		(uint64_t)-SIZE,
+		(uint64_t)-SIZE - 8,
+		UINT64_MAX - 2 * SIZE + 1,
+		(1ull << 62) + SIZE,
 	};
 	struct got got = { 0 };
 	struct fake_ring f;
@@ -642,7 +651,7 @@ struct lie {
 	const char *what;
 	uint32_t used;
 	bool set_used;
-	int64_t seq, before;	/* added */
+	int64_t seq, before; /* added */
 	uint32_t epoch;
 	const char *says;
 };
@@ -652,27 +661,39 @@ static void test_hostile_sub(void **state)
 {
 	static const struct lie lies[] = {
 		{ .what = "used 0", .set_used = true, .says = "wrong length" },
-		{ .what = "used too small", .used = 56, .set_used = true,
+		{ .what = "used too small",
+		  .used = 56,
+		  .set_used = true,
 		  .says = "wrong length" },
-		{ .what = "used too large", .used = SIZE + 8, .set_used = true,
+		{ .what = "used too large",
+		  .used = SIZE + 8,
+		  .set_used = true,
 		  .says = "wrong length" },
-		{ .what = "used huge", .used = UINT32_MAX - 7,
-		  .set_used = true, .says = "wrong length" },
-		{ .what = "used not aligned", .used = 84, .set_used = true,
+		{ .what = "used huge",
+		  .used = UINT32_MAX - 7,
+		  .set_used = true,
 		  .says = "wrong length" },
-		{ .what = "used in a record", .used = 64 + 32 + 8,
-		  .set_used = true, .says = "no valid records" },
+		{ .what = "used not aligned",
+		  .used = 84,
+		  .set_used = true,
+		  .says = "wrong length" },
+		{ .what = "used in a record",
+		  .used = 64 + 32 + 8,
+		  .set_used = true,
+		  .says = "no valid records" },
 		{ .what = "older", .seq = -NR, .says = "wrong number" },
 		{ .what = "newer", .seq = NR, .says = "wrong number" },
-		{ .what = "far away", .seq = INT64_MAX,
+		{ .what = "far away",
+		  .seq = INT64_MAX,
 		  .says = "wrong number" },
-		{ .what = "count backwards", .before = -1,
+		{ .what = "count backwards",
+		  .before = -1,
 		  .says = "runs backwards" },
-		{ .what = "count before 0", .before = -100000,
-		  .says = NULL },
+		{ .what = "count before 0", .before = -100000, .says = NULL },
 		{ .what = "other key", .epoch = 2, .says = "no valid records" },
 		{ .what = "no key", .epoch = 9, .says = "not in the Klog" },
-		{ .what = "epoch 0", .epoch = UINT32_MAX,
+		{ .what = "epoch 0",
+		  .epoch = UINT32_MAX,
 		  .says = "not in the Klog" },
 	};
 
@@ -770,15 +791,15 @@ static void test_gap(void **state)
 static void test_hostile_records(void **state)
 {
 	static const uint64_t firsts[] = {
-		0,				/* XFT_PAD, length 0 */
+		0, /* XFT_PAD, length 0 */
 		XFT_PAD | 2 << XFT_WORDS_SHIFT,
-		XFT_ENTRY,			/* length 0 */
+		XFT_ENTRY, /* length 0 */
 		XFT_ENTRY | 1 << XFT_WORDS_SHIFT,
 		XFT_ENTRY | 3 << XFT_WORDS_SHIFT,
 		XFT_RETURN | XFT_WORDS_MAX << XFT_WORDS_SHIFT,
 		XFT_TASK | 3 << XFT_WORDS_SHIFT,
 		XFT_TASK | 5 << XFT_WORDS_SHIFT,
-		7,				/* unknown, length 0 */
+		7,				      /* unknown, length 0 */
 		7 | XFT_WORDS_MAX << XFT_WORDS_SHIFT, /* beyond the end */
 	};
 
@@ -819,9 +840,8 @@ static void test_newer_type(void **state)
 	last[0] = (6 | 4 << XFT_WORDS_SHIFT) ^ f.w->key;
 	assert_int_equal(ring_next(&f.r, &span, &err), 1);
 	memcpy(copy, span.data, span.len);
-	assert_int_equal(ring_accept(&f.r, &span, copy, &f.keys, FAKE_SESSION,
-				     &err),
-			 3);
+	assert_int_equal(
+		ring_accept(&f.r, &span, copy, &f.keys, FAKE_SESSION, &err), 3);
 	fake_ring_close(&f);
 }
 
@@ -860,7 +880,8 @@ static void test_runaway(void **state)
 			read_one(&f, &got);
 		clock_gettime(CLOCK_MONOTONIC, &t1);
 	} while ((t1.tv_sec - t0.tv_sec) * 1000 +
-			 (t1.tv_nsec - t0.tv_nsec) / 1000000 < 100);
+			 (t1.tv_nsec - t0.tv_nsec) / 1000000 <
+		 100);
 	shared_store(&run.stop, 1);
 	pthread_join(thread, NULL);
 	assert_true(got.errors > 0);
@@ -879,9 +900,19 @@ static uint64_t rnd(void)
 
 static uint64_t nasty(void)
 {
-	static const uint64_t edges[] = { 0, 1, 7, 8, 63, 64, 4095, 4096,
-					  4104, UINT32_MAX, 1ull << 63,
-					  UINT64_MAX, UINT64_MAX - 7 };
+	static const uint64_t edges[] = { 0,
+					  1,
+					  7,
+					  8,
+					  63,
+					  64,
+					  4095,
+					  4096,
+					  4104,
+					  UINT32_MAX,
+					  1ull << 63,
+					  UINT64_MAX,
+					  UINT64_MAX - 7 };
 
 	switch (rnd() % 4) {
 	case 0:
@@ -912,15 +943,15 @@ static void mutate(struct fake_ring *f)
 		sub->used = nasty();
 		break;
 	case 3:
-		sub->records_before = rnd() % 2 ? nasty() :
-						  sub->records_before + rnd() % 3;
+		sub->records_before =
+			rnd() % 2 ? nasty() : sub->records_before + rnd() % 3;
 		break;
 	case 4:
 		sub->epoch = nasty();
 		break;
 	case 5:
-		f->w->head = rnd() % 4 ? f->w->head + 8 * (rnd() % 1024) :
-					 nasty();
+		f->w->head =
+			rnd() % 4 ? f->w->head + 8 * (rnd() % 1024) : nasty();
 		break;
 	case 6:
 		*word = nasty();
@@ -958,9 +989,13 @@ static int read_noise(struct fake_ring *f)
 static void test_noise(void **state)
 {
 	uint64_t n = 0, refused = 0, read = 0;
+	struct xft_ring_hdr hdr;
 	struct fake_ring f;
+	struct ring reader;
 
 	start(&f);
+	memcpy(&hdr, f.hdr, sizeof(hdr));
+	reader = f.r;
 	seed = 42;
 	for (int round = 0; round < 60000; round++) {
 		uint32_t calls = 0, head_errors = 0;
@@ -968,8 +1003,10 @@ static void test_noise(void **state)
 
 		if (round % 4 == 0) {
 			/* Start over: all else has gone wrong by now. */
-			fake_ring_close(&f);
-			start(&f);
+			memcpy(f.hdr, &hdr, sizeof(hdr));
+			for (int i = 0; i < NR; i++)
+				memset(f.subs[i], 0, SIZE);
+			f.r = reader;
 			push(&f, &n, rnd() % (6 * CALLS));
 			if (rnd() % 2) {
 				drain(&f);

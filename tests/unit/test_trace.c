@@ -39,7 +39,15 @@ static void refused(struct fake_trace *f, int rc, const char *says)
 static void test_meta(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "x", "{", "[]", "3", "null", "\"session\"", "{}",
+		"",
+		" ",
+		"x",
+		"{",
+		"[]",
+		"3",
+		"null",
+		"\"session\"",
+		"{}",
 		"{\"session\": 1}",
 		"{\"session\": 1, \"tsc_khz\": 0}",
 		"{\"session\": 1, \"tsc_khz\": \"0\"}",
@@ -79,8 +87,9 @@ static void test_meta(void **state)
 
 	/* Sessions count up; strings are the first one's. */
 	refused(f, fake_text_chunk(f, TRACE_META, META), "damaged");
-	refused(f, fake_text_chunk(f, TRACE_META,
-				   "{\"session\": 3, \"tsc_khz\": 1}"),
+	refused(f,
+		fake_text_chunk(f, TRACE_META,
+				"{\"session\": 3, \"tsc_khz\": 1}"),
 		"damaged");
 	assert_int_equal(fake_text_chunk(f, TRACE_META,
 					 "{\"session\": 4, \"tsc_khz\": 1, "
@@ -136,8 +145,9 @@ static void test_keys(void **state)
 	assert_null(trace_key(&f->t, 1, 1));
 	refused(f, fake_chunk(f, TRACE_KEY, &k, sizeof(k) - 1), "damaged key");
 	refused(f, fake_chunk(f, TRACE_KEY, &k, 0), "damaged key");
-	refused(f, fake_chunk(f, TRACE_KEY, (struct trace_key[2]){ 0 },
-			      2 * sizeof(k)),
+	refused(f,
+		fake_chunk(f, TRACE_KEY, (struct trace_key[2]){ 0 },
+			   2 * sizeof(k)),
 		"damaged key");
 	for (uint32_t s = 1; s < 20; s += 2)
 		for (uint32_t e = 1; e < 300; e += 3)
@@ -165,7 +175,8 @@ static int add_span(struct fake_trace *f, struct trace_span s, size_t more)
 	return fake_chunk(f, TRACE_SPAN, chunk, sizeof(s) + more);
 }
 
-#define SPAN(s, ...) ((struct trace_span){ .session = (s), .epoch = 1, __VA_ARGS__ })
+#define SPAN(s, ...)                                                           \
+	((struct trace_span){ .session = (s), .epoch = 1, __VA_ARGS__ })
 
 static void test_spans(void **state)
 {
@@ -176,39 +187,51 @@ static void test_spans(void **state)
 		"no session");
 	assert_int_equal(fake_text_chunk(f, TRACE_META, META), 0);
 	refused(f, fake_chunk(f, TRACE_SPAN, "", 0), "damaged records");
-	refused(f, fake_chunk(f, TRACE_SPAN, &SPAN(1, .len = 0),
-			      sizeof(struct trace_span) - 1),
+	refused(f,
+		fake_chunk(f, TRACE_SPAN, &SPAN(1, .len = 0),
+			   sizeof(struct trace_span) - 1),
 		"damaged records");
 	refused(f, add_span(f, SPAN(1, .len = 16), 24), "damaged records");
 	refused(f, add_span(f, SPAN(1, .len = 24), 16), "damaged records");
 	refused(f, add_span(f, SPAN(1, .len = UINT32_MAX - 7), 0),
 		"damaged records");
 	refused(f, add_span(f, SPAN(1, .len = 12), 12), "damaged records");
-	refused(f, add_span(f, SPAN(0, .len = 16), 16),
-		"no session");
-	refused(f, add_span(f, SPAN(2, .len = 16), 16),
-		"no session");
+	refused(f, add_span(f, SPAN(0, .len = 16), 16), "no session");
+	refused(f, add_span(f, SPAN(2, .len = 16), 16), "no session");
 	assert_int_equal(f->t.nr_rings, 0);
 
 	/* Three rings, in turns. */
 	for (uint64_t nr = 0; nr < 10; nr++) {
-		assert_int_equal(add_span(f, SPAN(1, .nr = nr, .offset = 64,
-						  .len = 16), 16), 0);
-		assert_int_equal(add_span(f, SPAN(1, .cpu = 1, .nr = nr * 5,
-						  .offset = 64, .len = 32),
-					  32), 0);
-		assert_int_equal(add_span(f, SPAN(1, .kind = XFT_RING_NMI,
-						  .nr = nr, .offset = 64,
-						  .len = 8), 8), 0);
+		assert_int_equal(
+			add_span(f, SPAN(1, .nr = nr, .offset = 64, .len = 16),
+				 16),
+			0);
+		assert_int_equal(add_span(f,
+					  SPAN(1, .cpu = 1, .nr = nr * 5,
+					       .offset = 64, .len = 32),
+					  32),
+				 0);
+		assert_int_equal(
+			add_span(f,
+				 SPAN(1, .kind = XFT_RING_NMI, .nr = nr,
+				      .offset = 64, .len = 8),
+				 8),
+			0);
 		/* The rest of the first one's sub-buffer. */
-		assert_int_equal(add_span(f, SPAN(1, .nr = nr, .offset = 80,
-						  .len = 16), 16), 0);
-		refused(f, add_span(f, SPAN(1, .nr = nr, .offset = 88, .len = 16),
-				    16),
+		assert_int_equal(
+			add_span(f, SPAN(1, .nr = nr, .offset = 80, .len = 16),
+				 16),
+			0);
+		refused(f,
+			add_span(f, SPAN(1, .nr = nr, .offset = 88, .len = 16),
+				 16),
 			"out of order");
 		if (nr)
-			refused(f, add_span(f, SPAN(1, .nr = nr - 1, .offset = 512,
-						    .len = 16), 16),
+			refused(f,
+				add_span(f,
+					 SPAN(1, .nr = nr - 1, .offset = 512,
+					      .len = 16),
+					 16),
 				"out of order");
 	}
 	assert_int_equal(f->t.nr_rings, 3);
@@ -247,9 +270,8 @@ static void test_texts(void **state)
 	assert_int_equal(json_array_size(f->t.notes), 2);
 	assert_int_equal(fake_text_chunk(f, TRACE_END, "{\"records\": 1}"), 0);
 	assert_int_equal(fake_text_chunk(f, TRACE_END, "{\"records\": 2}"), 0);
-	assert_int_equal(json_integer_value(json_object_get(f->t.end,
-							    "records")),
-			 2);
+	assert_int_equal(
+		json_integer_value(json_object_get(f->t.end, "records")), 2);
 	/* What a newer version may add. */
 	assert_int_equal(fake_text_chunk(f, 0, "x"), 0);
 	assert_int_equal(fake_text_chunk(f, TRACE_NOTE + 1, "\xff"), 0);
@@ -275,8 +297,9 @@ static void test_many_sessions(void **state)
 			 "{\"session\": %u, \"tsc_khz\": 1}", i);
 		assert_int_equal(fake_text_chunk(f, TRACE_META, meta), 0);
 		for (uint32_t cpu = 0; cpu < 3; cpu++)
-			assert_int_equal(add_span(f, SPAN(i, .cpu = cpu,
-							  .len = 16), 16), 0);
+			assert_int_equal(
+				add_span(f, SPAN(i, .cpu = cpu, .len = 16), 16),
+				0);
 	}
 	assert_int_equal(trace_seal(&f->t, &f->err), 0);
 	for (size_t i = 0; i < f->t.nr_sessions; i++) {
@@ -324,8 +347,10 @@ static void test_noise(void **state)
 			memset(chunk, 0, sizeof(chunk));
 			switch (type) {
 			case TRACE_META:
-				len = sprintf(chunk, "{\"session\": %u, "
-						     "\"tsc_khz\": 7}", i + 1);
+				len = sprintf(chunk,
+					      "{\"session\": %u, "
+					      "\"tsc_khz\": 7}",
+					      i + 1);
 				break;
 			case TRACE_SYMBOLS:
 				len = symbols.len;
@@ -337,8 +362,10 @@ static void test_noise(void **state)
 				break;
 			case TRACE_SPAN:
 				if (f->t.nr_sessions)
-					s.session = f->t.sessions
-						[f->t.nr_sessions - 1].number;
+					s.session =
+						f->t.sessions[f->t.nr_sessions -
+							      1]
+							.number;
 				len = sizeof(s) + s.len;
 				memcpy(chunk, &s, sizeof(s));
 				break;
