@@ -63,7 +63,8 @@ static int parse_number(const struct opt *o, const char *text,
 
 	errno = 0;
 	v = strtoull(text, &end, 0);
-	if (end == text || errno || *text == '-' || *text == '+')
+	/* strtoull() takes blanks and signs, a user does not mean them. */
+	if (errno || *text < '0' || *text > '9')
 		return bad(o, text, want, err);
 	for (; units->name; units++) {
 		if (strcasecmp(end, units->name))

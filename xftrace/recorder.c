@@ -123,6 +123,7 @@ static json_t *status_json(struct server *s)
 		"s:f, s:I, s:o}",
 		"guest", s->t->id, "state",
 		s->dead ? "guest is gone" :
+		s->rec.starting ? "starting" :
 		!s->rec.tracing ? "waiting for the guest's module" :
 		s->rec.full ? "disk full" :
 		s->silent ? "guest is silent" : "tracing",

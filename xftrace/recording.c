@@ -230,10 +230,12 @@ static int drain(struct recording *r, struct xf_err *err)
 		empty = empty && ring_unread(&r->rings[i]) <
 					 sizeof(struct xft_sub) + 1;
 	}
-	if (rc)
+	if (rc) {
 		r->full = true;
-	else if (empty)
+		xf_prefix(err, rc, "disk full, what came later is missing");
+	} else if (empty) {
 		r->caught_up_ns = now;
+	}
 	journal_commit(&r->j);
 	return rc;
 }
@@ -333,7 +335,6 @@ static int undo(struct wait *w, int why, struct xf_err *err)
 	if (why == -EINTR || why == -ETIMEDOUT)
 		rc = mailbox_request(mb, XFT_CMD_STOP, UNDO_TIMEOUT_MS,
 				     drain_and_wait, w, NULL);
-	w->r->tracing = false;
 	if (rc)
 		return xf_prefix(err, why, "the guest is still at it and will "
 				 "take its hooks back later");
@@ -362,6 +363,10 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	rc = rc ? rc : mailbox_request(&t->mb, XFT_CMD_PING, PING_TIMEOUT_MS,
 				       wait, arg, err);
 	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
+	/* Rings that a host which gave up has left are not to be taken for new. */
+	if (!rc && t->ctl.state == XFT_STOPPED)
+		rc = mailbox_request(&t->mb, XFT_CMD_RELEASE, PING_TIMEOUT_MS,
+				     wait, arg, err);
 	if (rc)
 		return rc;
 	r->heartbeat = t->ctl.heartbeat;
@@ -382,13 +387,15 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	rc = rc ? rc : change_key(r, err);
 	if (rc)
 		return rc;
-	r->tracing = true;
+	r->starting = true;
 	rc = mailbox_start(&t->mb, &start, START_TIMEOUT_MS, drain_and_wait, &w,
 			   err);
+	r->starting = false;
 	if (!rc && !r->nr_rings)
 		rc = find_rings(r, err);
 	if (rc)
 		return undo(&w, rc, err);
+	r->tracing = true;
 	r->caught_up_ns = r->beat_ns = monotonic_ns();
 	return 0;
 }

@@ -63,6 +63,7 @@ struct recording {
 	uint64_t caught_up_ns;	/* all rings were empty then */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
+	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool full;		/* the disk is: nothing more is kept */
 	struct xf_err left;	/* why hooks may still be in place, or code 0 */

@@ -492,12 +492,14 @@ static bool kvm_failed_before(void)
 	       !memcmp(now.data, then.data, now.len);
 }
 
-static void remember_kvm_failed(void)
+static void remember_kvm(bool works)
 {
 	_cleanup_(buf_deinit) struct buf now = BUF_INIT;
 	_cleanup_free_ char *path = no_kvm_path();
 
-	if (path && boot_id(&now))
+	if (path && works)
+		unlink(path);
+	else if (path && boot_id(&now))
 		(void)io_replace_file(path, now.data, now.len, 0600, NULL);
 }
 
@@ -506,15 +508,21 @@ static int boot_best(const struct vm *v, const struct vm_options *opt,
 {
 	int rc;
 
-	if (opt->accel != VM_AUTO)
-		return boot(v, opt, kernel, initrd, opt->accel == VM_KVM, err);
+	if (opt->accel == VM_TCG)
+		return boot(v, opt, kernel, initrd, false, err);
+	if (opt->accel == VM_KVM) {
+		rc = boot(v, opt, kernel, initrd, true, err);
+		if (!rc)
+			remember_kvm(true);
+		return rc;
+	}
 	if (access("/dev/kvm", R_OK | W_OK) == 0 && !kvm_failed_before()) {
 		rc = boot(v, opt, kernel, initrd, true, err);
 		if (rc != -ENODEV)
 			return rc;
 		xf_info("KVM does not run this guest here: TCG is used, now "
 			"and until the host reboots (--accel kvm tries again)");
-		remember_kvm_failed();
+		remember_kvm(false);
 	}
 	return boot(v, opt, kernel, initrd, false, err);
 }

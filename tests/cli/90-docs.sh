@@ -198,7 +198,7 @@ if has git && git -C "$top" -c safe.directory='*' ls-files >tracked 2>/dev/null 
 	while read -r file; do
 		case $file in
 		COPYING | VERSION | .gitignore | */.gitignore) continue ;;
-		tests/data/*) grep -qI . "$top/$file" || continue ;;
+		tests/data/*) continue ;; # README there speaks for them
 		esac
 		[ ! -e "$top/$file" ] ||
 			head -n 5 "$top/$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' ||

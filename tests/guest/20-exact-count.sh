@@ -10,7 +10,11 @@
 # shellcheck source-path=SCRIPTDIR source=put.sh
 . "$top/tests/guest/put.sh"
 
-ram=/dev/shm/xftrace-$EUID-$guest.ram
+# The guest's memory file, as QEMU was told.
+ram() {
+	tr "\0" "\n" <"/proc/$(jq .pid "$work/run/guests/$guest/guest.json")/cmdline" |
+		sed -n "s/.*mem-path=//p"
+}
 
 ${CC:-gcc} -O2 -I"$top/abi" -I"$top/guest" -o produced \
 	"$top/tests/guest/produced.c" || not_ok "produced.c compiles"
@@ -21,7 +25,7 @@ agree() {
 	"$xft" status --guest "$guest" --json >status.json &&
 		jq -r '.rings[] | "\(.cpu) \(.kind) \(.records + .lost)"' \
 			status.json >accounted &&
-		./produced "$ram" >produced.txt && cmp accounted produced.txt
+		./produced "$(ram)" >produced.txt && cmp accounted produced.txt
 }
 
 accounted() {

@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Guests that somebody else started, in every form that RAM may have; where
+# symbols come from; what may be named.
+. "$(dirname "$0")/../lib.sh"
+
+r61=$(release 6.1)
+vmlinuz=$O/demo/$r61/vmlinuz
+"$xft" symbols "$vmlinuz" >System.map
+
+on() { "$xft" -q on "$@"; }
+off() { rm -f trace_graph.txt; "$xft" -q off; }
+in_graph() { grep -qE "$1" trace_graph.txt; }
+has_mark() { in_graph " $1-[0-9]+ "; }
+not() { ! "$@"; }
+is_dead() { [ ! -e "/proc/$1" ] || grep -q '^State:.[ZX]' "/proc/$1/status"; }
+nothing_left() { [ -z "$(ls -A "$work/data")" ] && [ -z "$(ls -A "$work/run/rec")" ]; }
+
+# The work: a traced process with a name of its own.
+reads_as() { echo "printf %s $1 >/proc/\$\$/comm; read -r x </etc/passwd; true"; }
+mark() { in_guest "$(reads_as "$1")"; }
+
+# boot OPTION... -- a guest of our own making, in the folder vm
+vm=$work/vm
+boot() {
+	mkdir -m 700 "$vm"
+	(umask 077; exec qemu-system-x86_64 -nodefaults -no-user-config \
+		-display none -accel tcg,thread=single -cpu max,-cx16 -smp 2 \
+		-chardev "file,id=console,path=$vm/console" \
+		-serial chardev:console -device virtio-serial-pci \
+		-chardev "socket,id=agent,server=on,wait=off,path=$vm/agent" \
+		-device virtserialport,chardev=agent,name=xftrace.agent \
+		-kernel "$vmlinuz" -initrd "$O/demo/$r61/initrd" \
+		-append 'console=ttyS0 panic=-1 quiet xft.quiet' "$@") &
+	qemu=$!
+	until_true 300 grep -q 'xftrace-demo: ready' "$vm/console" ||
+		not_ok "a guest with $* boots"
+}
+end() {
+	kill -9 $qemu
+	wait $qemu 2>/dev/null
+	rm -rf "$vm"
+}
+# traces NAME OPTION... -- from on to off, without losing a record
+traces() {
+	local name=$1
+	shift
+	on "$@" vfs_read 2>stderr.txt
+	check "$name: on" [ $? = 0 ]
+	timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$(reads_as work)"
+	check "$name: off" off
+	check "$name: the work" has_mark work
+	check "$name: nothing is lost" in_graph 'totals:.* 0 lost'
+	check "$name: nothing is left" nothing_left
+}
+quiet() { check "$1: without a word" [ ! -s stderr.txt ]; }
+from() { check "$1: symbols from $2" in_graph "symbols: +from $2"; }
+
+boot -machine q35,memory-backend=ram -m 512 \
+	-object memory-backend-memfd,id=ram,size=512M,share=on \
+	-qmp "unix:$vm/qmp,server=on,wait=off"
+traces "memfd" --qmp "$vm/qmp"
+quiet "memfd"
+# Unless this host happens to have the guest's kernel.
+[ -e "/boot/vmlinuz-$r61" ] || from "memfd" "guest RAM"
+traces "by pid" --pid $qemu --symbols System.map
+quiet "by pid"
+from "by pid" "a System.map"
+"$xft" symbols --pid $qemu >running.map
+check "symbols of the guest, with its modules" \
+	grep -q ' port_fops_read.*\[virtio_console\]' running.map
+end
+
+boot -machine pc,memory-backend=ram -m 512 \
+	-object "memory-backend-file,id=ram,size=512M,share=on,mem-path=$vm/ram" \
+	-qmp "unix:$vm/qmp,server=on,wait=off" &&
+	rm "$vm/ram"
+traces "pc, file deleted" --qmp "$vm/qmp" --symbols "$vmlinuz"
+from "pc, file deleted" "the kernel image"
+quiet "pc, file deleted"
+end
+
+boot -machine q35 -m 512 \
+	-object "memory-backend-file,id=a,size=256M,share=on,mem-path=$vm/a" \
+	-object memory-backend-memfd,id=b,size=256M,share=on \
+	-numa node,memdev=a,cpus=0 -numa node,memdev=b,cpus=1 \
+	-chardev "socket,id=qmp,server=on,wait=off,path=$vm/qmp" \
+	-mon chardev=qmp,mode=control
+traces "two NUMA nodes" --pid $qemu --symbols System.map
+quiet "two NUMA nodes"
+end
+
+# RAM beyond the hole below 4 GiB; the files are sparse.
+boot -machine q35,memory-backend=ram -m 6G \
+	-object memory-backend-memfd,id=ram,size=6G,share=on \
+	-qmp "unix:$vm/qmp,server=on,wait=off"
+traces "6 GB" --qmp "$vm/qmp" --symbols System.map
+quiet "6 GB"
+end
+boot -machine q35,memory-backend=ram -m 6G \
+	-object memory-backend-memfd,id=ram,size=6G,share=on
+"$xft" on --pid $qemu --symbols System.map vfs_read 2>warning
+check "6 GB without QMP: a warning" grep -q 'warning:.*guess.*-qmp' warning
+off
+traces "6 GB without QMP" --pid $qemu --symbols System.map
+end
+
+# What may be named, in a guest of 'guest start'.
+start_guest 6.1
+mark before
+on virtio_console:port_fops_read
+mark root
+check "a module's function: off" off
+from "a module's function" "the kernel image"
+check "a module's function is a root" \
+	in_graph '\| +port_fops_read \[virtio_console\]\(\) \{ /\* from'
+check "a module's function: nothing else is" \
+	not in_graph 'vfs_read\(\) \{ /\* from'
+on 'vfs_*'
+mark many
+check "a pattern: off" off
+check "a pattern: its functions" \
+	in_graph 'vfs_(write|open)\(\) \{ /\* from'
+on sys_openat
+mark open
+check "a system call: off" off
+check "a system call" in_graph '__x64_sys_openat\(\) \{ /\* from'
+"$xft" symbols --guest "$guest" >running.map
+address=$(awk '$3 == "vfs_read" { print "0x" $1 }' running.map)
+on "$address" vfs_read
+mark twice
+check "an address and its name: off" off
+check "an address and its name" has_mark twice
+
+no_hooks() {
+	[ "$(in_guest 'wc -l </sys/kernel/tracing/enabled_functions')" = 0 ]
+}
+typo() { # NAME PATTERN
+	fails "a typo: $1" 1 "$2" on "$1"
+	check "a typo: $1: nothing is left" nothing_left
+}
+typo vfs_raed "'vfs_raed'.*vfs_read"
+typo 'vsf_*' "'vsf_"
+typo virtio_console:port_fops_raed 'port_fops_raed.*port_fops_read'
+typo nosuch:port_fops_read 'nosuch'
+check "typos change nothing in the guest" no_hooks
+
+# Others may look at the guest while it is stopped.
+on vfs_read
+off &
+pid=$!
+until is_dead $pid; do
+	"$xft" symbols --guest "$guest" >running.map ||
+		not_ok "symbols while tracing stops"
+done
+wait $pid
+check "off while others look" [ $? = 0 ]
+check "off while others look: no hooks" no_hooks
+"$xft" -q guest stop "$guest"
+
+start_guest 6.12
+on vfs_read
+mark newer
+check "6.12: off" off
+check "6.12: the work" has_mark newer
+check "6.12: nothing is lost" in_graph 'totals:.* 0 lost'
