@@ -165,7 +165,7 @@ struct xft_mbox {
  *
  * Reading sub-buffer s: acquire head; s is there if s > (head >> sub_shift) -
  * nr_subs; copy its header, check seq == s + 1; copy data up to head or, when
- * head lies beyond, up to used; then read seq again: if it moved, what was
+ * head lies beyond its end, up to used; then read seq again: if it moved, what was
  * copied may be torn and is thrown away.
  */
 #define XFT_RING_MAGIC	  0x676e6972u /* "ring" */

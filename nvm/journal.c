@@ -155,6 +155,12 @@ static int check_head(struct journal *j, struct xf_err *err)
 			       j->path, h->major, JOURNAL_MAJOR);
 	j->committed = __atomic_load_n(&h->committed, __ATOMIC_ACQUIRE);
 	j->end = j->committed;
+	/* Its writer may have made it longer since it was mapped. */
+	if (j->committed > j->map_len - JOURNAL_HEAD) {
+		rc = map_file(j, 0, err);
+		if (rc)
+			return rc;
+	}
 	if (j->committed > j->map_len - JOURNAL_HEAD || j->committed % 8)
 		return xf_fail(err, -EBADMSG, "%s: cut short", j->path);
 	return 0;

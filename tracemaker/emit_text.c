@@ -231,7 +231,9 @@ static void comment(struct text *t, struct buf *b, const struct call *c)
 {
 	const struct name *n = names_at(&t->e.names, c->func);
 	bool unknown = !n->known;
-	bool from = !c->parent || !caller_is_parent(t, c);
+	/* A root may be reached by a tail call, too. */
+	bool tail = names_at(&t->e.names, c->caller)->is_return;
+	bool from = !tail && (!c->parent || !caller_is_parent(t, c));
 
 	if (!unknown && !from)
 		return;

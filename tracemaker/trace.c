@@ -9,7 +9,7 @@
 #include "xft_abi.h"
 
 #define MAX_SESSIONS 65536
-#define MAX_RINGS    (1u << 20)
+#define MAX_RINGS    8192
 
 static void *grow(void *array, size_t *cap, size_t size)
 {

@@ -17,6 +17,7 @@
 #define PING_TIMEOUT_MS	 10000
 #define UNDO_TIMEOUT_MS	 60000
 #define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
+#define BEAT_STALE_NS	 1000000000ULL
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -251,6 +252,15 @@ static void watch_heart(struct recording *r)
 }
 
 /*
+ * A guest that reboots makes something else of its rings; that must not be
+ * taken for tampering. One that hangs writes no more that could be lost.
+ */
+static bool may_write_rings(const struct recording *r)
+{
+	return monotonic_ns() - r->beat_ns < BEAT_STALE_NS;
+}
+
+/*
  * After a reboot the control block may still look right while the mailbox
  * belongs to somebody else: write to it only right after a beat.
  */
@@ -261,10 +271,14 @@ static bool is_beating(const struct recording *r)
 
 int recording_tick(struct recording *r, struct xf_err *err)
 {
-	int rc = drain(r, err);
+	int rc;
 
-	if (r->tracing)
+	if (r->tracing) {
 		watch_heart(r);
+		if (!may_write_rings(r))
+			return 0;
+	}
+	rc = drain(r, err);
 	if (!rc && r->tracing && !r->full && is_beating(r) &&
 	    monotonic_ns() >= r->next_key_ns)
 		rc = change_key(r, err);
@@ -284,7 +298,7 @@ static bool drain_and_wait(void *arg, unsigned int waited_ms)
 
 	if (!w->r->nr_rings)
 		(void)find_rings(w->r, NULL);
-	(void)recording_tick(w->r, NULL);
+	(void)drain(w->r, NULL);
 	return !w->fn || w->fn(w->arg, waited_ms);
 }
 
@@ -299,7 +313,8 @@ static int wait_for_beat(struct wait *w, unsigned int timeout_ms,
 		if (waited > timeout_ms)
 			return xf_fail(err, -ETIMEDOUT,
 				       "the guest is paused or hangs");
-		if (!drain_and_wait(w, waited))
+		(void)recording_tick(w->r, NULL);
+		if (w->fn && !w->fn(w->arg, waited))
 			return xf_fail(err, -EINTR,
 				       "QEMU ended while the guest was waited for");
 		nanosleep(&nap, NULL);

@@ -307,11 +307,13 @@ int target_find_kernel(struct target *t, bool same, struct xf_err *err)
 			       "the guest has booted another kernel (%s)",
 			       vi.osrelease);
 	t->kernel = vi;
-	if (same && t->symbols && t->symbols->source != SYMTAB_GUEST) {
+	/* Anew, as modules lie elsewhere by now, too. */
+	rc = load_symbols(t, &st, err);
+	if (rc && same && t->symbols && t->symbols->source != SYMTAB_GUEST) {
+		/* The file is gone: all but modules are found without it. */
 		symtab_slide(t->symbols, vi.kerneloffset);
 		return check_addresses(&vi, t->symbols, "symbol table", err);
 	}
-	rc = load_symbols(t, &st, err);
 	if (rc)
 		return rc;
 	symtab_destroy(t->symbols);

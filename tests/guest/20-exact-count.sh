@@ -29,7 +29,7 @@ agree() {
 }
 
 accounted() {
-	until_true 120 agree && return
+	until_true 60 agree && return
 	diff accounted produced.txt
 	return 1
 }
