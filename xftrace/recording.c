@@ -255,7 +255,7 @@ static void watch_heart(struct recording *r)
  * A guest that reboots makes something else of its rings; that must not be
  * taken for tampering. One that hangs writes no more that could be lost.
  */
-static bool may_write_rings(const struct recording *r)
+static bool rings_are_its(const struct recording *r)
 {
 	return monotonic_ns() - r->beat_ns < BEAT_STALE_NS;
 }
@@ -275,7 +275,7 @@ int recording_tick(struct recording *r, struct xf_err *err)
 
 	if (r->tracing) {
 		watch_heart(r);
-		if (!may_write_rings(r))
+		if (!rings_are_its(r))
 			return 0;
 	}
 	rc = drain(r, err);
@@ -434,7 +434,8 @@ struct recording_counts recording_counts(const struct recording *r)
 
 void recording_abandon(struct recording *r, const char *note)
 {
-	(void)drain(r, NULL);
+	if (rings_are_its(r))
+		(void)drain(r, NULL);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
 	r->nr_rings = 0;
@@ -464,7 +465,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		}
 	}
 	/* Nothing writes any more: two rounds see all of every ring. */
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && (stopped || rings_are_its(r)); i++)
 		(void)drain(r, NULL);
 	/* Modules that were loaded meanwhile have names now. */
 	if (stopped && !r->full && r->t->symbols) {

@@ -124,8 +124,6 @@ for kernel in 6.1 6.12; do
 		check "$name a missing call is noticed" notices
 		echo "# $(wc -l <ours.tree) calls, $SECONDS s;" \
 			"$(tail -n 1 stock.usual), $(tail -n 1 ours.usual)"
-		[ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$kernel-$cpus" &&
-			cp stock ours ./*.tree "$KEEP/$kernel-$cpus"; }
 		"$xft" -q guest stop "$guest"
 	done
 done

@@ -33,8 +33,10 @@ is_empty() { [ -z "$(ls -A "$1")" ]; }
 not() { ! "$@"; }
 one_line() { [ "$(wc -l <"$1")" = 1 ]; }
 busy() {
-	in_guest 'while :; do dd if=/etc/passwd of=/dev/null bs=8; done 2>/dev/null &'
+	in_guest 'while :; do dd if=/etc/passwd of=/dev/null bs=8; done 2>/dev/null &
+		echo $! >/tmp/busy'
 }
+idle() { in_guest 'kill $(cat /tmp/busy)'; }
 
 no_hooks() {
 	[ "$(in_guest 'wc -l </sys/kernel/tracing/enabled_functions')" = 0 ]
@@ -189,7 +191,7 @@ fi
 on vfs_read
 mark life1
 for n in 1 2 3; do
-	check "rmmod: traced the ${n}th time" until_true 200 traced_again $n
+	check "rmmod: start $n is traced" until_true 200 traced_again $n
 	in_guest 'rmmod xftrace && insmod /lib/xftrace.ko'
 done
 # Now at once, or while its functions are being patched.
@@ -205,7 +207,10 @@ check "rmmod 10 times: off" off
 check "rmmod 10 times: first and last" has_marks life1 life11
 clean "rmmod 10 times"
 
+idle
+
 # Panic and reboot.
+has_damage() { [ "$(status bad)" != 0 ] || [ "$(status gaps)" != 0 ]; }
 n=1
 on vfs_read
 for how in 'echo c >/proc/sysrq-trigger' 'reboot -f'; do
@@ -215,7 +220,9 @@ for how in 'echo c >/proc/sysrq-trigger' 'reboot -f'; do
 	check "$how: traced again" until_true 300 traced_again $n
 done
 mark "session$n"
+check "reboots: no false alarm" not has_damage
 check "reboots: off" off
+check "reboots: modules of each life have names" not in_graph '^# unknown'
 check "reboots: every part is there" \
 	has_marks session1 session2 session3
 check "reboots: the guest is unharmed" healthy
