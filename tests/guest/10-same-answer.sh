@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR source=put.sh
 . "$top/tests/guest/put.sh"
 
-rounds=7
+rounds=5
 sites=55	# system calls in a round, see work.c
 
 calls="openat read write close newfstat newfstatat faccessat lseek pread64

@@ -36,6 +36,7 @@ busy() {
 	in_guest 'while :; do dd if=/etc/passwd of=/dev/null bs=8; done 2>/dev/null &
 		echo $! >/tmp/busy'
 }
+# shellcheck disable=SC2016 # the guest's
 idle() { in_guest 'kill $(cat /tmp/busy)'; }
 
 no_hooks() {
@@ -77,7 +78,7 @@ fails "status with nothing to tell" 1 'not being recorded' \
 
 # Ctrl-C and others while the guest patches its functions: then its module has
 # no time for its heart.
-ram=/dev/shm/xftrace-$(id -u)-$guest.ram
+ram=$(echo /dev/shm/xftrace-*-"$guest.ram")
 find_block() {
 	ctl=$(in_guest dmesg | grep -o 'guest-physical 0x[0-9a-f]*' | tail -n 1)
 	ctl=${ctl##* }
