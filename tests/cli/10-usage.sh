@@ -69,7 +69,7 @@ fails "guest start, kernel is none" 1 "garbage is no Linux kernel" "$xft" guest 
 fails "on, no such socket" 1 "/nonexistent.*No such file" "$xft" on --qmp /nonexistent vfs_read
 fails "on, a file for a socket" 1 "garbage" "$xft" on --qmp garbage vfs_read
 fails "on, no such process" 1 "no process 999999999" "$xft" on --pid 999999999 vfs_read
-sleep 60 &
+tail -f /dev/null &
 fails "on, a process that is no QEMU" 1 "process $!" "$xft" on --pid $! vfs_read
 kill $!
 if command -v socat >/dev/null; then
