@@ -241,7 +241,8 @@ static int drain(struct recording *r, struct xf_err *err)
 	return rc;
 }
 
-static void watch_heart(struct recording *r)
+static void watch_heart(struct recording *r,
+			const struct recording_counts *before)
 {
 	struct xft_ctl ctl;
 
@@ -249,6 +250,8 @@ static void watch_heart(struct recording *r)
 		return;
 	r->heartbeat = ctl.heartbeat;
 	r->beat_ns = monotonic_ns();
+	r->beat_bad = before->bad;
+	r->beat_gaps = before->gaps;
 }
 
 /*
@@ -271,10 +274,11 @@ static bool is_beating(const struct recording *r)
 
 int recording_tick(struct recording *r, struct xf_err *err)
 {
+	struct recording_counts before = recording_counts(r);
 	int rc;
 
 	if (r->tracing) {
-		watch_heart(r);
+		watch_heart(r, &before);
 		if (!rings_are_its(r))
 			return 0;
 	}
@@ -438,6 +442,12 @@ void recording_abandon(struct recording *r, const char *note)
 		(void)drain(r, NULL);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
+	/*
+	 * A guest that reboots overwrites its rings. What looked damaged since
+	 * the last beat of its heart is that, and no finding.
+	 */
+	r->before.bad = r->beat_bad;
+	r->before.gaps = r->beat_gaps;
 	r->nr_rings = 0;
 	r->tracing = false;
 	recording_note(r, note);

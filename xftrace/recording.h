@@ -63,6 +63,8 @@ struct recording {
 	uint64_t caught_up_ns;	/* all rings were empty then */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
+	uint64_t beat_bad;	/* findings from before that ... */
+	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool full;		/* the disk is: nothing more is kept */
