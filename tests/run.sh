@@ -17,6 +17,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export O=${O:-build}
 log=$O/test-logs
+rm -rf "$log"
 mkdir -p "$log"
 passed=0 failed=0 skipped=0
 
@@ -93,5 +94,7 @@ for kind; do
 		;;
 	esac
 done
+# What failed, once more: whoever reads only the end of a long log needs no more.
+[ "$failed" = 0 ] || grep -H '^not ok ' "$log"/*.log | sed "s|^$log/||"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
