@@ -28,6 +28,12 @@ _xftrace_guests() { # PROGRAM
 		sed -nE 's/^ *"name": "([^"]*)",?$/\1/p'
 }
 
+# Names of events have a colon in them, which bash takes for a blank: systems.
+_xftrace_systems() { # PROGRAM
+	"$1" -q events 2>/dev/null | sed -nE 's/^ *[0-9]+  ([^:]+):.*/\1/p' |
+		sort -u
+}
+
 _xftrace() {
 	local program=${1/#\~/$HOME} cur=${COMP_WORDS[COMP_CWORD]}
 	local prev=${COMP_WORDS[COMP_CWORD - 1]} i words=() verb=() list=
@@ -88,6 +94,11 @@ _xftrace() {
 				"$(_xftrace_guests "$program")" -- "$cur")
 			return
 			;;
+		EVENT)
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(_xftrace_systems "$program")" -- "$cur")
+			return
+			;;
 		PID)
 			mapfile -t COMPREPLY < <(compgen -W \
 				"$(pgrep qemu-system 2>/dev/null)" -- "$cur")
@@ -111,6 +122,10 @@ _xftrace() {
 	report | symbols)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	events)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_xftrace_systems "$program")" -- "$cur")
 		;;
 	'guest stop')
 		mapfile -t COMPREPLY < <(compgen -W \

@@ -15,6 +15,7 @@ int cmd_off(int argc, char **argv, struct xf_err *err);
 int cmd_status(int argc, char **argv, struct xf_err *err);
 int cmd_report(int argc, char **argv, struct xf_err *err);
 int cmd_symbols(int argc, char **argv, struct xf_err *err);
+int cmd_events(int argc, char **argv, struct xf_err *err);
 int cmd_guest(int argc, char **argv, struct xf_err *err);
 
 #endif

@@ -20,6 +20,7 @@ static const struct verb {
 	{ "status", cmd_status, "how a recording is doing" },
 	{ "report", cmd_report, "draw a raw trace once more" },
 	{ "symbols", cmd_symbols, "print a System.map" },
+	{ "events", cmd_events, "list the trace events of a guest" },
 	{ "guest", cmd_guest, "demo guests, and how to prepare your own" },
 };
 
