@@ -24,7 +24,7 @@ say	= @printf '  %-7s %s\n'
 MAKEFLAGS += --no-print-directory
 endif
 
-PKGS	:= jansson libelf libpmem libzstd zlib liblzma
+PKGS	:= jansson libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
@@ -108,7 +108,7 @@ GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h
 define build-module
 	@mkdir -p $(2)
 	@for f in $(GUESTSRC); do ln -sf $(CURDIR)/$$f $(2)/; done
-	$(Q)$(MAKE) -C $(1) M=$(abspath $(2)) $(if $(Q),-s) modules
+	$(Q)$(MAKE) -C $(1) O= M=$(abspath $(2)) $(if $(Q),-s) modules
 endef
 
 .PHONY: guest
@@ -123,6 +123,9 @@ $(O)/guest/%/xftrace.ko: $(GUESTSRC) | $(O)/kernels/%/release
 	$(say) MODULE $@
 	$(call build-module,$(O)/kernels/$*/headers,$(@D))
 	@touch $@
+
+# The benchmarks want it, too.
+.PRECIOUS: $(O)/guest/%/xftrace.ko
 
 # Kernels and the demo guest. Debian's packages are unpacked, not installed.
 KERNELS	:= 6.1 6.12
