@@ -53,6 +53,8 @@ typedef int32_t s32;
 #define XFT_PAGE	  4096
 #define XFT_MAX_CPUS	  256
 #define XFT_MAX_ROOTS	  8192	/* traced functions in one request */
+#define XFT_EVENTS_SIZE	  (46 * XFT_PAGE) /* bytes of trace events in one */
+#define XFT_STRING_MAX	  1024	/* bytes of a string that is an argument */
 
 enum xft_state {
 	XFT_IDLE,	/* no rings */
@@ -68,7 +70,7 @@ enum xft_cmd {
 };
 
 /*
- * Kernel functions that modules may not link to. The host, which has the
+ * Kernel functions, and variables, that modules may not link to. The host, which has the
  * symbols, gives their addresses; the module asks the kernel for the name at
  * each address before it calls it, so a wrong System.map does no harm.
  */
@@ -77,7 +79,13 @@ enum xft_kfunc {
 	XFT_KFUNC_UNREGISTER,	/* unregister_ftrace_graph */
 	XFT_KFUNC_TASK_VAR,	/* fgraph_get_task_var, from 6.11 */
 	XFT_KFUNC_RET_STACK,	/* ftrace_graph_get_ret_stack, from 6.11 */
-	XFT_NR_KFUNCS = 8,
+	XFT_KFUNC_BUFFERED_ON,	/* trace_buffered_event_enable */
+	XFT_KFUNC_BUFFERED_OFF,	/* trace_buffered_event_disable */
+	XFT_KFUNC_TRACING_OFF,	/* tracer_tracing_off */
+	XFT_KFUNC_EVENT_MUTEX,	/* event_mutex, a variable */
+	XFT_KFUNC_TEMP_BUFFER,	/* temp_buffer, a variable */
+	XFT_KFUNC_EXPANDED,	/* ring_buffer_expanded, a variable, until 6.6 */
+	XFT_NR_KFUNCS = 16,
 };
 
 /* ctl.detail when a request failed: what the errno was about. */
@@ -88,6 +96,8 @@ enum xft_detail {
 	XFT_DETAIL_REGISTER,	/* register_ftrace_graph said no */
 	XFT_DETAIL_PARAM,	/* a parameter is out of range */
 	XFT_DETAIL_IBT,		/* the processor forbids calls by address */
+	XFT_DETAIL_EXPORT,	/* register_ftrace_export said no */
+	XFT_DETAIL_EVENT = 0x1000, /* + index: no such event, or another id */
 };
 
 /*
@@ -130,11 +140,48 @@ struct xft_ctl {
 	u64 clock_real_ns;	/* ... this wall clock time of the guest */
 	char release[64];	/* uname -r, terminated */
 	struct xft_layout layout;
+	u32 events_changed;	/* counts modules with wanted events that came
+				 * or went: their events may look different */
+	u32 reserved0;
 	/* minor 0 ends here */
 };
 
+/*
+ * roots[]: bits 0..31 are the low half of the address of a function's ftrace
+ * site. If it is a system call the others say what to record of it:
+ *
+ *   bits 32..34  number of arguments
+ *   bits 36..41  those that are strings in the caller's memory
+ *   bits 42..47  those that are bytes there, as many as the next one says
+ *   bit  48      arguments are where 32-bit programs put them
+ *   bit  49      record that it is a system call at all, and its result
+ */
+#define XFT_ROOT_ARGS(root)    ((root) >> 32 & 7)
+#define XFT_ROOT_STRINGS(root) ((root) >> 36 & 0x3f)
+#define XFT_ROOT_BYTES(root)   ((root) >> 42 & 0x3f)
+#define XFT_ROOT_IA32	       (1ULL << 48)
+#define XFT_ROOT_SYSCALL       (1ULL << 49)
+#define XFT_ROOT_SHIFT	       32	/* a syscall's description is ... */
+#define XFT_MAX_ARGS	       6
+
+/*
+ * A trace event to record, in events[], 4-byte aligned: the next one begins
+ * behind len bytes of name, rounded up.
+ */
+struct xft_event_want {
+	u16 id;			/* common_type; the guest checks that it is so */
+	u8 reserved;
+	u8 len;			/* of name, with its 0 */
+	char name[];		/* "system:event" */
+};
+/*
+ * In records event number n of the list, from 0, has this common_type: a module
+ * that is loaded anew gives its events other ids, and the old ones to others.
+ */
+#define XFT_EVENT_TYPE(n)      (256 + (n))
+
 /* The mailbox. */
-#define XFT_MBOX_PAGES	  (1 + XFT_MAX_ROOTS * 8 / XFT_PAGE)
+#define XFT_MBOX_PAGES	  (1 + (XFT_MAX_ROOTS * 8 + XFT_EVENTS_SIZE) / XFT_PAGE)
 
 struct xft_mbox {
 	u32 seq;		/* written last */
@@ -148,8 +195,15 @@ struct xft_mbox {
 	u32 max_depth;		/* calls deeper than that are left out; 0: all */
 	u32 nr_roots;		/* entries used in roots[] */
 	u64 kfunc[XFT_NR_KFUNCS];
-	u8 reserved1[XFT_PAGE - 112];
-	u64 roots[XFT_MAX_ROOTS]; /* address of each function's ftrace site */
+	u32 nr_events;		/* entries used in events[] */
+	u32 string_max;		/* bytes recorded of a string, a multiple of 8 */
+	s32 result_off;		/* where the kernel's return_to_handler keeps a
+				 * function's result, from the place on the stack
+				 * that held its return address; 0: unknown */
+	u32 keep_events;	/* not 0: leave readable copies in the guest */
+	u8 reserved1[XFT_PAGE - 192];
+	u64 roots[XFT_MAX_ROOTS];
+	u8 events[XFT_EVENTS_SIZE];
 };
 
 /*
@@ -214,15 +268,30 @@ struct xft_sub {
  *   RETURN  bits 0..31 function, 32..63 zero
  * as the low half of an address in the top 2 GiB (all kernel and module text).
  *
+ * Those of a root that is a system call have more: RETURN a third word, its
+ * result, and once more, if something of them could not be read at first, its
+ * strings; ENTRY its arguments:
+ *   one word      bits 0..7 number n of arguments
+ *   n words       as the registers have them
+ *   for each string or range of bytes, in order of arguments
+ *     one word    bits 0..7 the argument's number, 8..23 bytes that follow,
+ *                 bit 24 there is more of it, bit 25 it could not be read
+ *     the bytes, padded to words
+ *
  * TASK (4 words): pid | tgid << 32, then comm[16]. It names the task of the
  * records that follow in this ring, and is the first record of every
  * sub-buffer.
+ *
+ * EVENT: behind the first word, an event as ftrace's ring has it, beginning
+ * with common_type, which is XFT_EVENT_TYPE(). In the bits of the depth: 0..2 bytes of the last word that
+ * do not belong to it, 3 its end is missing (it was too long).
  */
 enum xft_type {
 	XFT_PAD,	/* never written: a zero word is no record */
 	XFT_ENTRY,
 	XFT_RETURN,
 	XFT_TASK,
+	XFT_EVENT,
 };
 
 enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
@@ -237,15 +306,31 @@ enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
 
 #define XFT_CALL_WORDS	 2
 #define XFT_TASK_WORDS	 4
+#define XFT_LONG_WORDS	 480	/* the longest record, in any ring */
+
+#define XFT_STR_ARG(w)	 ((w) & 0xff)
+#define XFT_STR_LEN(w)	 ((w) >> 8 & 0xffff)
+#define XFT_STR_CUT	 (1u << 24)
+#define XFT_STR_FAULT	 (1u << 25)
+
+#define XFT_EVENT_PAD	 7	/* in the depth */
+#define XFT_EVENT_CUT	 8
 
 #define XFT_ADDR_HIGH	 0xffffffff00000000ULL
 
 static_assert(sizeof(struct xft_layout) == 24, "xft_layout");
 static_assert(offsetof(struct xft_ctl, heartbeat) == 72, "xft_ctl");
 static_assert(offsetof(struct xft_ctl, release) == 112, "xft_ctl");
-static_assert(sizeof(struct xft_ctl) == 200, "xft_ctl");
+static_assert(sizeof(struct xft_ctl) == 208, "xft_ctl");
 static_assert(offsetof(struct xft_mbox, kfunc) == 48, "xft_mbox");
+static_assert(offsetof(struct xft_mbox, result_off) == 184, "xft_mbox");
 static_assert(offsetof(struct xft_mbox, roots) == XFT_PAGE, "xft_mbox");
+static_assert(offsetof(struct xft_event_want, name) == 4, "xft_event_want");
+static_assert((XFT_MBOX_PAGES & (XFT_MBOX_PAGES + 1)) == 0,
+	      "with the control block a power of two of pages");
+static_assert(XFT_LONG_WORDS * 8 + XFT_TASK_WORDS * 8 + 64 <=
+		      1 << XFT_MIN_SUB_SHIFT,
+	      "the longest record fits into the smallest sub-buffer");
 static_assert(sizeof(struct xft_mbox) == XFT_MBOX_PAGES * XFT_PAGE, "xft_mbox");
 static_assert(offsetof(struct xft_ring_hdr, head) == 64, "xft_ring_hdr");
 static_assert(sizeof(struct xft_ring_hdr) == XFT_PAGE, "xft_ring_hdr");

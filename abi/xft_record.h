@@ -32,7 +32,7 @@ static inline u64 xft_delta(u64 first)
 	return first >> XFT_TIME_SHIFT;
 }
 
-/* ENTRY or RETURN, of the right length. */
+/* ENTRY or RETURN of the usual length. */
 static inline bool xft_is_call(u64 first)
 {
 	const u64 mask = 7 | XFT_WORDS_MAX << XFT_WORDS_SHIFT;
@@ -56,12 +56,19 @@ static inline u32 xft_words(u64 first)
 		return 0;
 	case XFT_ENTRY:
 	case XFT_RETURN:
-		return words == XFT_CALL_WORDS ? words : 0;
+	case XFT_EVENT:
+		return words >= XFT_CALL_WORDS ? words : 0;
 	case XFT_TASK:
 		return words == XFT_TASK_WORDS ? words : 0;
 	default:
 		return words;
 	}
+}
+
+/* Bytes in an EVENT of @words. */
+static inline u32 xft_event_len(u64 first, u32 words)
+{
+	return (words - 1) * 8 - (xft_depth(first) & XFT_EVENT_PAD);
 }
 
 /* A 32-bit function or caller as an address. */

@@ -130,6 +130,32 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 	return io_replace_commit(&r, mode, err);
 }
 
+int io_open_unnamed(const char *beside, struct xf_err *err)
+{
+	const char *slash = beside ? strrchr(beside, '/') : NULL;
+	const char *folder = getenv("TMPDIR") ?: "/tmp";
+	int len = strlen(folder), fd;
+	_cleanup_free_ char *name = NULL;
+
+	if (beside) {
+		folder = slash ? beside : ".";
+		len = slash ? slash - beside + 1 : 1;
+	}
+	if (asprintf(&name, "%.*s/xftrace.XXXXXX", len, folder) < 0)
+		abort();
+	name[len] = '\0';
+	fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	/* Not every file system can do that. */
+	name[len] = '/';
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0)
+		return xf_fail_errno(err, "cannot write %s", name);
+	unlink(name);
+	return fd;
+}
+
 int io_make_folders(const char *path, mode_t mode, struct xf_err *err)
 {
 	_cleanup_free_ char *copy = strdup(path);

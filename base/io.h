@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * io -- whole reads and writes, atomic file replacement.
+ * io -- whole reads and writes, atomic file replacement, temporary files.
  */
 #ifndef XF_IO_H
 #define XF_IO_H
@@ -47,6 +47,13 @@ void io_replace_cancel(struct io_replace *r);
 /* All of it in one call. */
 int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 		    struct xf_err *err);
+
+/*
+ * A file for reading and writing that has no name, so it is gone with the
+ * process however that ends. It lies in the folder of @beside, or, NULL, where
+ * temporary files do. Returns the descriptor.
+ */
+int io_open_unnamed(const char *beside, struct xf_err *err);
 
 /* mkdir -p: missing parents too, all with @mode. */
 int io_make_folders(const char *path, mode_t mode, struct xf_err *err);

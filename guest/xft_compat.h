@@ -9,6 +9,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/module.h>
+#include <linux/trace.h>
 #include <linux/version.h>
 
 /*
@@ -35,6 +36,28 @@
 #define XFT_RETURN_ARGS	 struct ftrace_graph_ret *trace
 #define XFT_HAS_TASK_VAR 0
 #endif
+
+/* 04aabc32fb67 ("ring_buffer: Remove unused "event" parameter"), 6.2. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define xft_ring_buffer_commit(buffer, event) ring_buffer_unlock_commit(buffer)
+#else
+#define xft_ring_buffer_commit(buffer, event)                                  \
+	ring_buffer_unlock_commit(buffer, event)
+#endif
+
+/*
+ * d23569979ca1 ("tracing: Allow creating instances with specified system
+ * events"), 6.8, and in some later 6.6.y: a second argument, which the others
+ * do not look at.
+ */
+static inline struct trace_array *xft_get_instance(const char *name)
+{
+	struct trace_array *(*get)(const char *, const char *) =
+		(void *)trace_array_get_by_name;
+
+	OPTIMIZER_HIDE_VAR(get);
+	return get(name, NULL);
+}
 
 /* ac3b43283923 ("module: replace module_layout with module_memory"), 6.4. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)

@@ -9,9 +9,6 @@
  */
 #define pr_fmt(fmt) "xftrace: " fmt
 
-#include <linux/hardirq.h>
-#include <linux/irqflags.h>
-#include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -29,20 +26,22 @@ static void (*xft_unregister)(struct fgraph_ops *ops);
 
 /*
  * Roots: a hash table of the low halves of their addresses, at most a quarter
- * full, so the first look nearly always decides. 0 is a free place.
+ * full, so the first look nearly always decides. 0 is a free place. The upper
+ * half says what is to be recorded of a system call.
  */
 struct xft_roots {
 	u32 mask;
-	u32 func[];
+	u64 root[];
 };
 
 /*
  * The empty table is in use while the kernel patches its functions, one by one:
  * a tree that is recorded is recorded whole.
  */
-static struct xft_roots xft_no_roots = { .mask = 0, .func = { 0 } };
+static struct xft_roots xft_no_roots = { .mask = 0, .root = { 0 } };
 static struct xft_roots *xft_roots __read_mostly = &xft_no_roots;
 static u32 xft_max_depth __read_mostly;
+static s32 xft_result_off __read_mostly;
 
 static __always_inline u32 xft_root_slot(u32 func)
 {
@@ -50,18 +49,19 @@ static __always_inline u32 xft_root_slot(u32 func)
 	return (func >> 4) ^ (func >> 15);
 }
 
-static __always_inline bool xft_is_root(u32 func)
+/* The root that @func is, or 0. */
+static __always_inline u64 xft_find_root(u32 func)
 {
 	const struct xft_roots *roots = READ_ONCE(xft_roots);
 	u32 slot = xft_root_slot(func);
-	u32 found;
+	u64 root;
 
-	while ((found = roots->func[slot & roots->mask])) {
-		if (found == func)
-			return true;
+	while ((root = roots->root[slot & roots->mask])) {
+		if ((u32)root == func)
+			return root;
 		slot++;
 	}
-	return false;
+	return 0;
 }
 
 #if XFT_HAS_TASK_VAR
@@ -84,12 +84,15 @@ static __always_inline void xft_mark(struct fgraph_ops *gops, int depth)
 	*xft_task_var(gops) = depth + 1;
 }
 
-static __always_inline void xft_unmark_at(struct fgraph_ops *gops, int depth)
+/* True when the call at @depth was the root. */
+static __always_inline bool xft_unmark_at(struct fgraph_ops *gops, int depth)
 {
 	unsigned long *mark = xft_task_var(gops);
 
-	if (*mark == depth + 1)
-		*mark = 0;
+	if (*mark != depth + 1)
+		return false;
+	*mark = 0;
+	return true;
 }
 
 static __always_inline unsigned long xft_caller(void)
@@ -97,6 +100,14 @@ static __always_inline unsigned long xft_caller(void)
 	struct ftrace_ret_stack *top = xft_ret_stack(current, 0);
 
 	return top ? top->ret : 0;
+}
+
+/* Where on the stack the return address was that ftrace replaced; or NULL. */
+static __always_inline unsigned long *xft_return_slot(void)
+{
+	struct ftrace_ret_stack *top = xft_ret_stack(current, 0);
+
+	return top ? top->retp : NULL;
 }
 
 /* The kernel clears the words when we register. */
@@ -121,19 +132,26 @@ static __always_inline void xft_mark(void *unused, int depth)
 	trace_recursion_set_depth(depth);
 }
 
-static __always_inline void xft_unmark_at(void *unused, int depth)
+static __always_inline bool xft_unmark_at(void *unused, int depth)
 {
 	/*
 	 * Only few bits of the root's depth are kept; a marked task's root
 	 * lies at most three deep (trace_recursion.h says why).
 	 */
-	if (unlikely(depth <= 3) && depth == trace_recursion_depth())
-		trace_recursion_clear(TRACE_GRAPH_BIT);
+	if (likely(depth > 3) || depth != trace_recursion_depth())
+		return false;
+	trace_recursion_clear(TRACE_GRAPH_BIT);
+	return true;
 }
 
 static __always_inline unsigned long xft_caller(void)
 {
 	return current->ret_stack[current->curr_ret_stack].ret;
+}
+
+static __always_inline unsigned long *xft_return_slot(void)
+{
+	return current->ret_stack[current->curr_ret_stack].retp;
 }
 
 static int xft_unmark_stopped(void *unused)
@@ -156,32 +174,6 @@ static void xft_unmark_all(void)
 }
 #endif
 
-/* Task context, in which nearly all calls are made, has the fast path. */
-static __always_inline bool xft_in_task(void)
-{
-	return likely(!(preempt_count() &
-			(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)));
-}
-
-/*
- * Records are written with interrupts off. The processor is asked directly: the
- * kernel's own helpers leave room for Xen PV, four instructions a record, and
- * under Xen PV physical addresses are made up, so no host could have found us.
- */
-static __always_inline unsigned long xft_irq_save(void)
-{
-	unsigned long flags = native_save_fl();
-
-	native_irq_disable();
-	return flags;
-}
-
-static __always_inline void xft_irq_restore(unsigned long flags)
-{
-	if (likely(flags & X86_EFLAGS_IF))
-		native_irq_enable();
-}
-
 /*
  * The way round the fast path is a tail call, so that the fast path needs no
  * registers saved.
@@ -189,20 +181,15 @@ static __always_inline void xft_irq_restore(unsigned long flags)
 static noinline notrace int xft_record_slow(u64 first, u64 second,
 					    unsigned long flags)
 {
-	xft_push_slow(first, second);
+	u64 tsc = rdtsc();
+	struct xft_ring *r = xft_push_prepare(&first, XFT_CALL_WORDS, tsc);
+
+	if (r)
+		xft_ring_call(r, tsc, first, second);
 	xft_irq_restore(flags);
 	return 1;
 }
 NOKPROBE_SYMBOL(xft_record_slow);
-
-/* A task may have a new name, or be a new one at an old address. */
-static __always_inline bool xft_is_named(const struct xft_ring *r,
-					 const struct task_struct *task)
-{
-	return likely(xft_ring_names(r, task->pid,
-				     READ_ONCE(*(u64 *)&task->comm[0]),
-				     READ_ONCE(*(u64 *)&task->comm[8])));
-}
 
 static __always_inline int xft_record(u64 first, u64 second, bool is_root)
 {
@@ -226,27 +213,95 @@ static __always_inline u64 xft_entry_word(u32 func)
 	return func | (u64)xft_caller() << 32;
 }
 
-/* A root is called: rarely enough to look at the task's name as well. */
-static noinline notrace int xft_enter_root(u32 func, u32 depth, void *gops)
+/*
+ * A record of a system call, with @nr more words than the two of any call; it
+ * takes the slow path. Interrupts are off. In clear the words are nowhere but
+ * with the caller, afterwards.
+ */
+static notrace void xft_record_syscall(u64 first, u64 second, u64 *more, u32 nr)
 {
+	u32 i, words = XFT_CALL_WORDS + nr;
+	u64 tsc = rdtsc();
+	struct xft_ring *r = xft_push_prepare(&first, words, tsc);
+	u64 *dst;
+
+	if (r) {
+		dst = xft_ring_next(r);
+		dst[1] = second ^ r->key;
+		for (i = 0; i < nr; i++)
+			dst[XFT_CALL_WORDS + i] = more[i] ^ r->key;
+		xft_ring_put(r, tsc, first, words);
+	}
+	memset(more, 0, nr * sizeof(*more));
+}
+NOKPROBE_SYMBOL(xft_record_syscall);
+
+static notrace void xft_enter_syscall(u64 root, u32 depth)
+{
+	unsigned long flags = xft_irq_save();
+	u64 *args;
+	u32 nr = xft_args_take(root, &args);
+
+	xft_record_syscall((u64)depth << XFT_DEPTH_SHIFT | XFT_ENTRY,
+			   xft_entry_word(root), args, nr);
+	xft_irq_restore(flags);
+}
+NOKPROBE_SYMBOL(xft_enter_syscall);
+
+static noinline notrace void xft_leave_syscall(u64 root, u32 depth)
+{
+	unsigned long *slot = xft_return_slot();
+	unsigned long flags = xft_irq_save();
+	u64 *more;
+	u32 nr = xft_args_again(root, &more);
+
+	*--more = slot ? *(u64 *)((void *)slot + xft_result_off) : 0;
+	xft_record_syscall((u64)depth << XFT_DEPTH_SHIFT | XFT_RETURN,
+			   (u32)root, more, 1 + nr);
+	xft_irq_restore(flags);
+}
+NOKPROBE_SYMBOL(xft_leave_syscall);
+
+/* A root is called: rarely enough to look at the task's name as well. */
+static noinline notrace int xft_enter_root(u64 root, u32 depth, void *gops)
+{
+	/* What looks at the arguments is not what is to be seen. */
+	if (unlikely(root & XFT_ROOT_SYSCALL)) {
+		xft_enter_syscall(root, depth);
+		xft_mark(gops, depth);
+		return 1;
+	}
 	xft_mark(gops, depth);
-	return xft_record(XFT_FIRST(XFT_ENTRY, depth), xft_entry_word(func),
+	return xft_record(XFT_FIRST(XFT_ENTRY, depth), xft_entry_word(root),
 			  true);
 }
 NOKPROBE_SYMBOL(xft_enter_root);
+
+static noinline notrace void xft_leave_root(u32 func, u32 depth)
+{
+	u64 root = xft_find_root(func);
+
+	if ((root & XFT_ROOT_SYSCALL) && xft_result_off)
+		xft_leave_syscall(root, depth);
+	else
+		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false);
+}
+NOKPROBE_SYMBOL(xft_leave_root);
 
 static notrace int xft_entry(XFT_ENTRY_ARGS)
 {
 	u32 func = trace->func;
 	u32 depth = trace->depth;
+	u64 root;
 
 	if (unlikely(depth >= xft_max_depth))
 		return 0;
 	if (xft_marked(XFT_GOPS))
 		return xft_record(XFT_FIRST(XFT_ENTRY, depth),
 				  xft_entry_word(func), false);
-	if (unlikely(xft_is_root(func)))
-		return xft_enter_root(func, depth, XFT_GOPS);
+	root = xft_find_root(func);
+	if (unlikely(root))
+		return xft_enter_root(root, depth, XFT_GOPS);
 	return 0;
 }
 NOKPROBE_SYMBOL(xft_entry);
@@ -259,8 +314,11 @@ static notrace void xft_return(XFT_RETURN_ARGS)
 	 * The mark goes first, as the record may be a tail call: what comes in
 	 * between is not recorded either way.
 	 */
-	xft_unmark_at(XFT_GOPS, depth);
-	xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func, false);
+	if (unlikely(xft_unmark_at(XFT_GOPS, depth)))
+		xft_leave_root(trace->func, depth);
+	else
+		xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func,
+			   false);
 }
 NOKPROBE_SYMBOL(xft_return);
 
@@ -270,29 +328,6 @@ static struct fgraph_ops xft_fgraph_ops = {
 };
 
 static bool xft_registered;
-
-/* Is @addr the beginning of the kernel function @name? Asks the kernel. */
-static bool xft_is_kfunc(u64 addr, const char *name)
-{
-	char sym[KSYM_SYMBOL_LEN];
-	size_t len = strlen(name);
-
-	sprint_symbol(sym, addr);
-	return !strncmp(sym, name, len) && !strncmp(sym + len, "+0x0/", 5);
-}
-
-static int xft_take_kfunc(int index, const char *name, void *ret_fn)
-{
-	u64 addr = READ_ONCE(xft_mbox->kfunc[index]);
-
-	if (!xft_is_kfunc(addr, name)) {
-		pr_warn("the host's address of %s is wrong\n", name);
-		xft_ctl->detail = XFT_DETAIL_KFUNC + index;
-		return -EFAULT;
-	}
-	*(u64 *)ret_fn = addr;
-	return 0;
-}
 
 static int xft_take_kfuncs(void)
 {
@@ -321,23 +356,31 @@ static int xft_take_roots(struct xft_roots **ret_roots)
 	struct xft_roots *roots;
 	u32 size, i;
 
-	if (!nr || nr > XFT_MAX_ROOTS)
+	if (nr > XFT_MAX_ROOTS)
 		return -EINVAL;
 	size = roundup_pow_of_two(max(nr * 4, 64U));
-	roots = kvzalloc(struct_size(roots, func, size), GFP_KERNEL);
+	roots = kvzalloc(struct_size(roots, root, size), GFP_KERNEL);
 	if (!roots)
 		return -ENOMEM;
 	roots->mask = size - 1;
 	for (i = 0; i < nr; i++) {
-		u32 func = READ_ONCE(xft_mbox->roots[i]);
-		u32 slot = xft_root_slot(func);
+		u64 root = READ_ONCE(xft_mbox->roots[i]);
+		u32 slot = xft_root_slot(root);
 
-		while (roots->func[slot & roots->mask])
+		while (roots->root[slot & roots->mask])
 			slot++;
-		roots->func[slot & roots->mask] = func;
+		roots->root[slot & roots->mask] = root;
 	}
 	*ret_roots = roots;
 	return 0;
+}
+
+/* What lies near the return address on the stack, and nothing else. */
+static s32 xft_take_result_off(void)
+{
+	s32 off = READ_ONCE(xft_mbox->result_off);
+
+	return off >= -512 && off < 0 && off % 8 == 0 ? off : 0;
 }
 
 int xft_func_start(void)
@@ -345,6 +388,8 @@ int xft_func_start(void)
 	struct xft_roots *roots;
 	int rc;
 
+	if (!READ_ONCE(xft_mbox->nr_roots))
+		return 0;
 	/*
 	 * Kernel functions whose address nobody takes have no ENDBR, so with
 	 * IBT on, a call by address would be a fault.
@@ -359,6 +404,8 @@ int xft_func_start(void)
 	xft_max_depth = READ_ONCE(xft_mbox->max_depth);
 	if (!xft_max_depth || xft_max_depth > XFT_DEPTH_MAX)
 		xft_max_depth = XFT_DEPTH_MAX + 1;
+	xft_result_off = xft_take_result_off();
+	xft_args_start();
 	rc = xft_take_roots(&roots);
 	if (rc) {
 		xft_ctl->detail = XFT_DETAIL_PARAM;

@@ -52,13 +52,19 @@ static int xft_start(void)
 		xft_ctl->detail = XFT_DETAIL_RINGS;
 		return rc;
 	}
+	rc = xft_event_start();
+	if (rc)
+		goto free;
 	rc = xft_func_start();
-	if (rc) {
-		xft_push_free();
-		return rc;
-	}
+	if (rc)
+		goto stop;
 	WRITE_ONCE(xft_ctl->state, XFT_TRACING);
 	return 0;
+stop:
+	xft_event_stop();
+free:
+	xft_push_free();
+	return rc;
 }
 
 static int xft_stop(void)
@@ -66,6 +72,7 @@ static int xft_stop(void)
 	if (xft_ctl->state != XFT_TRACING)
 		return 0;
 	xft_func_stop();
+	xft_event_stop();
 	xft_push_close();
 	WRITE_ONCE(xft_ctl->state, XFT_STOPPED);
 	return 0;
@@ -136,6 +143,7 @@ static void xft_fill_layout(struct xft_layout *l)
 int xft_mailbox_init(void)
 {
 	struct xft_ctl *ctl;
+	int rc;
 
 	ctl = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
 				       XFT_BLOCK_ORDER);
@@ -155,21 +163,30 @@ int xft_mailbox_init(void)
 	strscpy(ctl->release, utsname()->release, sizeof(ctl->release));
 	xft_fill_layout(&ctl->layout);
 	xft_push_init();
+	rc = xft_event_init();
+	if (rc)
+		goto free;
 
 	xft_thread = kthread_run(xft_poll, NULL, "xftrace");
 	if (IS_ERR(xft_thread)) {
-		free_pages((unsigned long)ctl, XFT_BLOCK_ORDER);
-		return PTR_ERR(xft_thread);
+		rc = PTR_ERR(xft_thread);
+		goto exit;
 	}
 	/* The block is complete: let the host find it. */
 	ctl->magic[1] = XFT_MAGIC1;
 	smp_store_release(&ctl->magic[0], XFT_MAGIC0);
 	return 0;
+exit:
+	xft_event_exit();
+free:
+	free_pages((unsigned long)ctl, XFT_BLOCK_ORDER);
+	return rc;
 }
 
 void xft_mailbox_exit(void)
 {
 	kthread_stop(xft_thread);
+	xft_event_exit();
 	xft_stop();
 	xft_release();
 	/* Keys and addresses do not stay behind, and the magic is gone. */

@@ -26,32 +26,33 @@ DEFINE_PER_CPU(struct xft_ring *, xft_ring_nmi);
 
 static u64 *xft_dir;	/* page with the ring headers' addresses */
 
-noinline notrace void xft_push_slow(u64 first, u64 second)
+noinline notrace struct xft_ring *xft_push_prepare(u64 *first, u32 words,
+						   u64 tsc)
 {
 	struct task_struct *task = current;
 	u32 pc = preempt_count();
-	u64 tsc = rdtsc();
 	struct xft_ring *r;
 	u64 comm[2];
 
 	if (pc & NMI_MASK) {
 		r = this_cpu_read(xft_ring_nmi);
-		first |= XFT_CTX_NMI << XFT_CTX_SHIFT;
+		*first |= XFT_CTX_NMI << XFT_CTX_SHIFT;
 	} else {
 		r = this_cpu_read(xft_ring_main);
 		if (pc & HARDIRQ_MASK)
-			first |= XFT_CTX_IRQ << XFT_CTX_SHIFT;
+			*first |= XFT_CTX_IRQ << XFT_CTX_SHIFT;
 		else if (pc & SOFTIRQ_OFFSET)
-			first |= XFT_CTX_SOFTIRQ << XFT_CTX_SHIFT;
+			*first |= XFT_CTX_SOFTIRQ << XFT_CTX_SHIFT;
 	}
 	BUILD_BUG_ON(sizeof(task->comm) != sizeof(comm));
 	/* May be torn by a rename on another CPU; the host escapes it. */
 	comm[0] = READ_ONCE(*(u64 *)&task->comm[0]);
 	comm[1] = READ_ONCE(*(u64 *)&task->comm[8]);
-	if (xft_ring_prepare(r, task, tsc, task->pid, task->tgid, comm))
-		xft_ring_call(r, tsc, first, second);
+	if (!xft_ring_prepare(r, task, words, tsc, task->pid, task->tgid, comm))
+		return NULL;
+	return r;
 }
-NOKPROBE_SYMBOL(xft_push_slow);
+NOKPROBE_SYMBOL(xft_push_prepare);
 
 static void xft_ring_free(struct xft_ring *r)
 {

@@ -12,6 +12,12 @@
  *	if (xft_ring_ready(r, task) || xft_ring_prepare(r, task, ...))
  *		xft_ring_call(r, tsc, first, second);
  *
+ * and for a record of any length, whose words from the third on may be stored
+ * (masked) before it is clear how many there are
+ *
+ *	if (xft_ring_room(r, task, max) || xft_ring_prepare(r, task, max, ...))
+ *		xft_ring_put(r, tsc, first, words);
+ *
  * The struct lies in the page that the host sees as struct xft_ring_hdr, so
  * that the store that moves the writer on is the one that publishes.
  *
@@ -39,7 +45,9 @@ struct xft_ring {
 	/* The slow path's: */
 	u64 limit;		/* what end is when not kicked */
 	u64 records;		/* in sub-buffers before the open one */
-	u64 odd;		/* records in the open one that are no calls */
+	u64 odd;		/* records in the open one that have not the
+				 * length of a call, and ... */
+	u64 odd_words;		/* ... their words */
 	u32 epoch;
 	u32 pid;		/* what the last TASK record said, and ... */
 	u64 comm[2];
@@ -65,6 +73,15 @@ static __always_inline bool xft_ring_ready(const struct xft_ring *r,
 	return likely(r->head <= READ_ONCE(r->end)) && likely(r->task == task);
 }
 
+/* A record of @task of up to @words fits. */
+static __always_inline bool xft_ring_room(const struct xft_ring *r,
+					  const void *task, u32 words)
+{
+	return likely(r->head + words * 8 <=
+		      READ_ONCE(r->end) + XFT_CALL_WORDS * 8) &&
+	       likely(r->task == task);
+}
+
 /* The last TASK record says just that. */
 static __always_inline bool xft_ring_names(const struct xft_ring *r, u32 pid,
 					   u64 comm0, u64 comm1)
@@ -84,6 +101,23 @@ static __always_inline void xft_ring_call(struct xft_ring *r, u64 tsc,
 	xft_publish(&r->head, head + XFT_CALL_WORDS * 8);
 }
 
+/* Where the record to come is put together; readers do not look there. */
+static __always_inline u64 *xft_ring_next(const struct xft_ring *r)
+{
+	return (u64 *)(r->data + r->head);
+}
+
+/* Add what stands there: @words, of which the first is still missing. */
+static __always_inline void xft_ring_put(struct xft_ring *r, u64 tsc,
+					 u64 first, u32 words)
+{
+	*xft_ring_next(r) = ((tsc - r->base_tsc) << XFT_TIME_SHIFT |
+			     words << XFT_WORDS_SHIFT | first) ^ r->key;
+	r->odd++;
+	r->odd_words += words;
+	xft_publish(&r->head, r->head + words * 8);
+}
+
 /* Records in this ring so far. */
 static __always_inline u64 xft_ring_records(const struct xft_ring *r)
 {
@@ -92,8 +126,7 @@ static __always_inline u64 xft_ring_records(const struct xft_ring *r)
 	if (!r->sub)
 		return r->records;
 	words = (r->data + r->head - (u64)(r->sub + 1)) / 8;
-	return r->records + r->odd +
-	       (words - r->odd * XFT_TASK_WORDS) / XFT_CALL_WORDS;
+	return r->records + r->odd + (words - r->odd_words) / XFT_CALL_WORDS;
 }
 
 /*
@@ -134,7 +167,7 @@ static __always_inline void xft_ring_turn(struct xft_ring *r, u64 tsc)
 
 	xft_ring_close(r);
 	r->records = xft_ring_records(r);
-	r->odd = 0;
+	r->odd = r->odd_words = 0;
 	WRITE_ONCE(sub->seq, nr + 1);
 	xft_order_stores();
 	xft_ring_take_key(r);
@@ -164,13 +197,13 @@ static __always_inline void xft_ring_kick(struct xft_ring *r, u64 tsc)
 }
 
 /*
- * The slow way to a ring that is ready. Returns false if there is no ring for
- * this CPU (it came up after tracing was switched on): the record may then not
- * be written.
+ * The slow way to a ring that is ready for a record of up to @words. Returns
+ * false if there is no ring for this CPU (it came up after tracing was switched
+ * on): the record may then not be written.
  */
 static __always_inline bool xft_ring_prepare(struct xft_ring *r,
-					     const void *task, u64 tsc,
-					     u32 pid, u32 tgid,
+					     const void *task, u32 words,
+					     u64 tsc, u32 pid, u32 tgid,
 					     const u64 comm[2])
 {
 	u64 *dst;
@@ -178,7 +211,7 @@ static __always_inline bool xft_ring_prepare(struct xft_ring *r,
 	if (!r->subs)
 		return false;
 	if (!r->sub || xft_ring_stale(r, tsc) ||
-	    r->head + XFT_TASK_WORDS * 8 > r->limit)
+	    r->head + (XFT_TASK_WORDS + words - XFT_CALL_WORDS) * 8 > r->limit)
 		xft_ring_turn(r, tsc);
 	WRITE_ONCE(r->end, r->limit);
 	/* A task may have a new name, or be a new one at an old address. */
@@ -188,14 +221,11 @@ static __always_inline bool xft_ring_prepare(struct xft_ring *r,
 	r->pid = pid;
 	r->comm[0] = comm[0];
 	r->comm[1] = comm[1];
-	r->odd++;
-	dst = (u64 *)(r->data + r->head);
-	dst[0] = ((tsc - r->base_tsc) << XFT_TIME_SHIFT | XFT_TASK |
-		  XFT_TASK_WORDS << XFT_WORDS_SHIFT) ^ r->key;
+	dst = xft_ring_next(r);
 	dst[1] = (pid | (u64)tgid << 32) ^ r->key;
 	dst[2] = comm[0] ^ r->key;
 	dst[3] = comm[1] ^ r->key;
-	xft_publish(&r->head, r->head + XFT_TASK_WORDS * 8);
+	xft_ring_put(r, tsc, XFT_TASK, XFT_TASK_WORDS);
 	return true;
 }
 

@@ -49,22 +49,35 @@ int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 	return 0;
 }
 
+/* The kernel function that was asked for is another, or there is none. */
+static int explain_kfunc(const struct mailbox *mb, const struct xft_ctl *ctl,
+			 int code, struct xf_err *err)
+{
+	uint32_t index = ctl->detail - XFT_DETAIL_KFUNC;
+
+	if (mb->mbox->kfunc[index])
+		return xf_fail(err, code,
+			       "the symbols do not fit the running kernel (%s): "
+			       "give the right file with --symbols",
+			       ctl->release);
+	return xf_fail(err, -EOPNOTSUPP, "kernel %s has no %s", ctl->release,
+		       index <= XFT_KFUNC_RET_STACK ?
+			       "function_graph tracer" :
+			       "trace events that can be taken");
+}
+
 /* What a refusal is about, for the user. */
-static int explain(const struct xft_ctl *ctl, struct xf_err *err)
+static int explain(const struct mailbox *mb, const struct xft_ctl *ctl,
+		   struct xf_err *err)
 {
 	int code = ctl->status;
 
 	if (code >= 0 || code < -4095)
 		code = -EBADMSG;
+	if (ctl->detail >= XFT_DETAIL_KFUNC &&
+	    ctl->detail < XFT_DETAIL_KFUNC + XFT_NR_KFUNCS)
+		return explain_kfunc(mb, ctl, code, err);
 	switch (ctl->detail) {
-	case XFT_DETAIL_KFUNC + XFT_KFUNC_REGISTER:
-	case XFT_DETAIL_KFUNC + XFT_KFUNC_UNREGISTER:
-	case XFT_DETAIL_KFUNC + XFT_KFUNC_TASK_VAR:
-	case XFT_DETAIL_KFUNC + XFT_KFUNC_RET_STACK:
-		return xf_fail(err, code,
-			       "the symbols do not fit the running kernel (%s): "
-			       "give the right file with --symbols",
-			       ctl->release);
 	case XFT_DETAIL_RINGS:
 		return xf_fail(err, code,
 			       "the guest has no memory for rings of that "
@@ -80,6 +93,11 @@ static int explain(const struct xft_ctl *ctl, struct xf_err *err)
 			       "%s", strerror(-code));
 	case XFT_DETAIL_PARAM:
 		return xf_fail(err, code, "the guest refuses a parameter: %s",
+			       strerror(-code));
+	case XFT_DETAIL_EXPORT:
+		return xf_fail(err, code,
+			       "the guest kernel does not hand out its trace "
+			       "events: %s",
 			       strerror(-code));
 	case XFT_DETAIL_IBT:
 		return xf_fail(err, code,
@@ -138,25 +156,86 @@ int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
 	rc = mailbox_ctl(mb, &ctl, err);
 	if (rc)
 		return rc;
-	return ctl.status ? explain(&ctl, err) : 0;
+	return ctl.status ? explain(mb, &ctl, err) : 0;
+}
+
+/* Write the list of events where the guest looks for it. */
+static int put_events(struct xft_mbox *mbox, const struct mailbox_start *start,
+		      struct xf_err *err)
+{
+	uint32_t pos = 0;
+
+	for (uint32_t i = 0; i < start->nr_events; i++) {
+		const struct mailbox_event *e = &start->events[i];
+		struct xft_event_want want = { .id = e->id };
+		size_t len = strlen(e->name) + 1;
+
+		if (len > UINT8_MAX)
+			return xf_fail(err, -ENAMETOOLONG,
+				       "event %s: the name is too long",
+				       e->name);
+		if (pos + sizeof(want) + len > sizeof(mbox->events))
+			return xf_fail(err, -E2BIG,
+				       "%u events are too many for one "
+				       "recording: %u of them fit",
+				       start->nr_events, i);
+		want.len = len;
+		memcpy(mbox->events + pos, &want, sizeof(want));
+		memcpy(mbox->events + pos + sizeof(want), e->name, len);
+		pos += sizeof(want) + (len + 3) / 4 * 4;
+	}
+	mbox->nr_events = start->nr_events;
+	return 0;
+}
+
+/* A refusal that is about one event names it. */
+static int name_event(const struct mailbox *mb,
+		      const struct mailbox_start *start, int code,
+		      struct xf_err *err)
+{
+	struct xft_ctl ctl;
+	uint32_t i;
+
+	if (mailbox_ctl(mb, &ctl, NULL) || ctl.detail < XFT_DETAIL_EVENT)
+		return code;
+	i = ctl.detail - XFT_DETAIL_EVENT;
+	if (i >= start->nr_events)
+		return code;
+	if (code == -ESTALE)
+		return xf_fail(err, code,
+			       "event %s was loaded again just now: try again",
+			       start->events[i].name);
+	return xf_fail(err, code,
+		       "event %s cannot be switched on in the guest: %s",
+		       start->events[i].name, strerror(-code));
 }
 
 int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 		  unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		  struct xf_err *err)
 {
-	if (!start->nr_roots || start->nr_roots > XFT_MAX_ROOTS)
+	int rc;
+
+	if (start->nr_roots > XFT_MAX_ROOTS)
 		return xf_fail(err, -E2BIG,
 			       "%u functions: at most %u can be traced at once",
 			       start->nr_roots, XFT_MAX_ROOTS);
+	rc = put_events(mb->mbox, start, err);
+	if (rc)
+		return rc;
 	mb->mbox->sub_shift = start->sub_shift;
 	mb->mbox->nr_subs = start->nr_subs;
 	mb->mbox->max_depth = start->max_depth;
+	mb->mbox->string_max = start->string_max;
+	mb->mbox->result_off = start->result_off;
+	mb->mbox->keep_events = start->keep_events;
 	mb->mbox->nr_roots = start->nr_roots;
-	memcpy(mb->mbox->roots, start->roots,
-	       start->nr_roots * sizeof(*start->roots));
+	if (start->nr_roots)
+		memcpy(mb->mbox->roots, start->roots,
+		       start->nr_roots * sizeof(*start->roots));
 	memcpy(mb->mbox->kfunc, start->kfunc, sizeof(start->kfunc));
-	return mailbox_request(mb, XFT_CMD_START, timeout_ms, wait, arg, err);
+	rc = mailbox_request(mb, XFT_CMD_START, timeout_ms, wait, arg, err);
+	return rc ? name_event(mb, start, rc, err) : 0;
 }
 
 void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key)

@@ -35,13 +35,24 @@ struct mailbox {
 	struct xft_mbox *mbox;		/* writable mapping; the memfile's */
 };
 
-/* What START takes. */
+/* A trace event to record. */
+struct mailbox_event {
+	const char *name;		/* "system:event"; borrowed */
+	uint16_t id;			/* what the host believes it has */
+};
+
+/* What START takes; functions, events, or both. */
 struct mailbox_start {
 	uint32_t sub_shift;
 	uint32_t nr_subs;
 	uint32_t max_depth;		/* 0: no limit */
+	uint32_t string_max;		/* bytes of a string argument */
+	int32_t result_off;		/* see xft_abi.h; 0: unknown */
 	uint32_t nr_roots;
-	const uint64_t *roots;		/* ftrace sites, guest-virtual */
+	const uint64_t *roots;		/* as in xft_abi.h */
+	uint32_t nr_events;
+	const struct mailbox_event *events;
+	bool keep_events;		/* leave readable copies in the guest */
 	uint64_t kfunc[XFT_NR_KFUNCS];	/* by enum xft_kfunc; 0: not there */
 };
 
@@ -74,6 +85,7 @@ int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
 		    unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		    struct xf_err *err);
+/* -E2BIG: more functions or events than go into one request. */
 int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 		  unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		  struct xf_err *err);

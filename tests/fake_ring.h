@@ -81,6 +81,18 @@ static inline uint64_t fake_second(uint64_t n)
 	return fake_mix(~n);
 }
 
+/* Words in record @n if it is a long one. */
+static inline uint32_t fake_words(uint64_t n)
+{
+	return 2 + fake_mix(n) % 40;
+}
+
+/* The @i-th word of a long record. */
+static inline uint64_t fake_word(uint64_t n, uint32_t i)
+{
+	return fake_mix(n << 9 | i);
+}
+
 /* Tasks change now and then; only the address, the pid and the name count. */
 static inline uint32_t fake_pid(uint64_t n)
 {
@@ -93,13 +105,20 @@ static inline void fake_comm(uint32_t pid, uint64_t ret_comm[2])
 	ret_comm[1] = fake_mix(~(uint64_t)pid);
 }
 
-/* @words: an unmasked ENTRY or RETURN of a sub-buffer that began at @base. */
+/* @words: an unmasked record, no TASK, of a sub-buffer that began at @base. */
 static inline bool fake_ring_call_ok(const uint64_t *words, uint64_t base,
 				     uint64_t *ret_n)
 {
 	uint64_t n = base + xft_delta(words[0]);
+	uint32_t len = xft_words(words[0]);
 
 	*ret_n = n;
+	if (xft_type(words[0]) == XFT_EVENT) {
+		for (uint32_t i = 1; i < len; i++)
+			if (words[i] != fake_word(n, i))
+				return false;
+		return len == fake_words(n);
+	}
 	return (words[0] & ((1ull << XFT_TIME_SHIFT) - 1)) == fake_first(n) &&
 	       words[1] == fake_second(n);
 }
@@ -162,8 +181,9 @@ static inline void fake_ring_close(struct fake_ring *f)
 	fake_guest_close(&f->g);
 }
 
-/* What xft_push_slow() does. */
-static inline bool fake_ring_prepare(struct fake_ring *f, uint64_t n)
+/* What xft_push_prepare() does. */
+static inline bool fake_ring_prepare(struct fake_ring *f, uint64_t n,
+				     uint32_t words)
 {
 	struct xft_ring *w = f->w;
 	const struct xft_sub *sub = w->sub;
@@ -173,10 +193,26 @@ static inline bool fake_ring_prepare(struct fake_ring *f, uint64_t n)
 	bool ready;
 
 	fake_comm(pid, comm);
-	ready = xft_ring_prepare(w, (void *)(uintptr_t)(pid * 64), n, pid,
-				 pid + 1000, comm);
+	ready = xft_ring_prepare(w, (void *)(uintptr_t)(pid * 64), words, n,
+				 pid, pid + 1000, comm);
 	f->tasks += w->sub == sub ? w->odd - odd : w->odd;
 	return ready;
+}
+
+/* What xft_event_take() does. */
+static inline void fake_ring_push_long(struct fake_ring *f, uint64_t n)
+{
+	const void *task = (void *)(uintptr_t)(fake_pid(n) * 64);
+	uint32_t words = fake_words(n);
+	uint64_t *dst;
+
+	if (unlikely(!xft_ring_room(f->w, task, words)) &&
+	    !fake_ring_prepare(f, n, words))
+		return;
+	dst = xft_ring_next(f->w);
+	for (uint32_t i = 1; i < words; i++)
+		dst[i] = fake_word(n, i) ^ f->w->key;
+	xft_ring_put(f->w, n, XFT_EVENT, words);
 }
 
 /* What xft_record() does. */
@@ -184,7 +220,8 @@ static inline void fake_ring_push(struct fake_ring *f, uint64_t n)
 {
 	const void *task = (void *)(uintptr_t)(fake_pid(n) * 64);
 
-	if (unlikely(!xft_ring_ready(f->w, task)) && !fake_ring_prepare(f, n))
+	if (unlikely(!xft_ring_ready(f->w, task)) &&
+	    !fake_ring_prepare(f, n, XFT_CALL_WORDS))
 		return;
 	xft_ring_call(f->w, n, fake_first(n), fake_second(n));
 }

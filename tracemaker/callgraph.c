@@ -16,6 +16,7 @@
 struct frame {
 	struct call call;
 	uint64_t losses;	/* graph.losses when it began */
+	uint64_t *args;		/* owned; what call.args is */
 };
 
 struct task_state {
@@ -117,6 +118,32 @@ static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 		g->stats.open++;
 	if (g->e)
 		g->e->ops->leave(g->e, c);
+	free(t->frames[t->nr].args);
+}
+
+/* Arguments are needed again when the call returns: @nr words of them. */
+static void keep_args(struct frame *f, uint32_t keep, const uint64_t *more,
+		      uint32_t nr)
+{
+	f->args = realloc(f->args, (keep + nr) * sizeof(*f->args));
+	if (!f->args)
+		abort();
+	memcpy(f->args + keep, more, nr * sizeof(*more));
+	f->call.args = f->args;
+	f->call.nr_args = keep + nr;
+}
+
+/* A RETURN may carry a system call's result, and strings that came too late. */
+static void take_result(struct frame *f, const struct record *r)
+{
+	uint32_t nr = r->len / sizeof(*r->data);
+
+	f->call.has_result = nr;
+	if (!nr)
+		return;
+	f->call.result = r->data[0];
+	if (nr > 1 && f->args && f->args[0] < f->call.nr_args)
+		keep_args(f, 1 + f->args[0], r->data + 1, nr - 1);
 }
 
 static void enter(struct graph *g, struct task_state *t, const struct record *r,
@@ -156,10 +183,13 @@ static void enter(struct graph *g, struct task_state *t, const struct record *r,
 		.losses = g->losses,
 	};
 	t->nr++;
+	if (r->len && g->e)
+		keep_args(f, 0, r->data, r->len / sizeof(*r->data));
 	if (next && next->type == XFT_RETURN && next->func == r->func &&
 	    next->depth == r->depth && next->pid == r->pid && !next->lost) {
 		f->call.leaf = true;
 		f->call.tsc_out = next->tsc;
+		take_result(f, next);
 	}
 	g->stats.calls++;
 	if (!names_at(g->names, r->func)->known)
@@ -178,6 +208,7 @@ static void leave(struct graph *g, struct task_state *t, const struct record *r)
 	if (i) {
 		while (t->nr > i)
 			close_top(g, t, CALL_CUT, r->tsc, r->cpu);
+		take_result(&t->frames[i - 1], r);
 		close_top(g, t, CALL_RETURNED, r->tsc, r->cpu);
 		return;
 	}
@@ -196,6 +227,35 @@ static void leave(struct graph *g, struct task_state *t, const struct record *r)
 
 		g->e->ops->leave(g->e, &c);
 	}
+}
+
+static void event(struct graph *g, const struct task_state *t,
+		  const struct record *r)
+{
+	const struct call *c = t->nr ? &t->frames[t->nr - 1].call : NULL;
+	const struct event ev = {
+		.task = &t->task,
+		.call = c,
+		.data = r->data,
+		.len = r->len,
+		.tsc = r->tsc,
+		.cpu = r->cpu,
+		.level = c ? c->level + 1 : 0,
+		.context = r->context,
+		.cut = r->depth & XFT_EVENT_CUT,
+	};
+
+	g->stats.events++;
+	if (g->e)
+		g->e->ops->event(g->e, &ev);
+}
+
+static void host_event(struct graph *g, const struct host_event *ev)
+{
+	g->stats.host_events++;
+	g->stats.host_lost = hostpages_add_lost(g->stats.host_lost, ev->lost);
+	if (g->e && g->e->ops->host_event)
+		g->e->ops->host_event(g->e, ev);
 }
 
 /* What never returned, task by task in order of pid. */
@@ -245,8 +305,14 @@ static void run(struct graph *g, const struct trace *t,
 			g->stats.first_tsc = r->tsc;
 		if (r->tsc > g->stats.last_tsc)
 			g->stats.last_tsc = r->tsc;
+		if (r->host) {
+			host_event(g, r->host);
+			continue;
+		}
 		task = find_task(g, r);
-		if (r->type == XFT_ENTRY)
+		if (r->type == XFT_EVENT)
+			event(g, task, r);
+		else if (r->type == XFT_ENTRY)
 			enter(g, task, r, merge_peek(&m));
 		else
 			leave(g, task, r);
@@ -262,6 +328,9 @@ static void run(struct graph *g, const struct trace *t,
 static void add_stats(struct call_stats *sum, const struct call_stats *s)
 {
 	sum->calls += s->calls;
+	sum->events += s->events;
+	sum->host_events += s->host_events;
+	sum->host_lost = hostpages_add_lost(sum->host_lost, s->host_lost);
 	sum->records += s->records;
 	sum->lost += s->lost;
 	sum->open += s->open;
@@ -271,19 +340,26 @@ static void add_stats(struct call_stats *sum, const struct call_stats *s)
 	sum->bad_spans += s->bad_spans;
 }
 
+static int next_file(struct sink *sink, struct xf_err *err)
+{
+	sink_flush(sink, true);
+	return sink->failed ? 0 : sink->next(sink, err);
+}
+
 int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		   struct sink *sink, struct call_stats *ret_stats,
 		   struct xf_err *err)
 {
 	struct call_stats sum = { 0 };
 	struct emitter *e = calloc(1, ops->state_size);
+	int rc = 0;
 
 	if (!e)
 		abort();
 	e->ops = ops;
 	e->sink = sink;
 	e->trace = t;
-	for (size_t i = 0; i < t->nr_sessions && !sink->failed; i++) {
+	for (size_t i = 0; i < t->nr_sessions && !sink->failed && !rc; i++) {
 		struct graph count = { .names = &e->names,
 				       .sweep_at = MANY_TASKS };
 		struct graph draw = count;
@@ -291,15 +367,21 @@ int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		draw.e = e;
 		e->session = &t->sessions[i];
 		names_init(&e->names, e->session->symbols);
+		formats_init(&e->formats, e->session, &e->names);
 		run(&count, t, e->session);
 		ops->begin(e, &count.stats);
 		run(&draw, t, e->session);
 		ops->end(e, &draw.stats);
 		add_stats(&sum, &draw.stats);
+		formats_deinit(&e->formats);
 		names_deinit(&e->names);
+		if (ops->binary && i + 1 < t->nr_sessions)
+			rc = next_file(sink, err);
 	}
 	sink_flush(sink, true);
 	free(e);
+	if (rc)
+		return rc;
 	if (sink->failed)
 		return xf_fail(err, sink->failed, "write: %s",
 			       strerror(-sink->failed));

@@ -19,7 +19,7 @@
 
 /*
  * Draw all sessions of @t. The totals in the header are known from a first
- * pass that emits nothing. Returns 0, or the error of the sink.
+ * pass that emits nothing. Returns 0, or the error of the sink or its next().
  */
 int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		   struct sink *sink, struct call_stats *ret_stats,

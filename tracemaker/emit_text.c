@@ -114,6 +114,20 @@ static char mark_of(uint64_t ns)
 	return ' ';
 }
 
+/* "     1.234567 |" */
+static char *put_time(const struct text *t, char *p, uint64_t tsc)
+{
+	uint64_t us = tsc > t->zero_tsc ? ns_of(t, tsc - t->zero_tsc) / 1000 : 0;
+
+	p = put_number(p, us / 1000000, 5);
+	*p++ = '.';
+	us %= 1000000;
+	p = put_bytes(p, two_digits + us / 10000 * 2, 2);
+	p = put_bytes(p, two_digits + us / 100 % 100 * 2, 2);
+	p = put_bytes(p, two_digits + us % 100 * 2, 2);
+	return put_bytes(p, " |", 2);
+}
+
 #define DURATION_WIDTH 17	/* mark, number and unit */
 
 /*
@@ -123,18 +137,9 @@ static char mark_of(uint64_t ns)
 static char *begin_line(struct text *t, const struct call *c, uint64_t tsc,
 			bool has_duration, uint64_t ns)
 {
-	char *p = buf_reserve(&t->e.sink->buf, 2048);
+	char *p = put_time(t, buf_reserve(&t->e.sink->buf, 2048), tsc);
 	char *start;
-	uint64_t us;
 
-	us = tsc > t->zero_tsc ? ns_of(t, tsc - t->zero_tsc) / 1000 : 0;
-	p = put_number(p, us / 1000000, 5);
-	*p++ = '.';
-	us %= 1000000;
-	p = put_bytes(p, two_digits + us / 10000 * 2, 2);
-	p = put_bytes(p, two_digits + us / 100 % 100 * 2, 2);
-	p = put_bytes(p, two_digits + us % 100 * 2, 2);
-	p = put_bytes(p, " |", 2);
 	p = put_number(p, c->cpu, 4);
 	p = put_bytes(p, ")  ", 3);
 	start = p;
@@ -256,9 +261,32 @@ static void comment(struct text *t, struct buf *b, const struct call *c)
 	buf_puts(b, " */");
 }
 
+/* The system call that @c is and whose arguments were recorded, or NULL. */
+static const struct syscall *call_of(struct text *t, const struct call *c)
+{
+	if (!c->nr_args)
+		return NULL;
+	return formats_syscall(&t->e.formats,
+			       names_at(&t->e.names, c->func)->text);
+}
+
+/* Behind the end of a system call, in a comment: sys_close(fd: 3) = 0 */
+static void put_syscall(struct buf *b, const struct syscall *s,
+			const struct call *c)
+{
+	buf_printf(b, " /* %s(", s->name);
+	syscall_print_args(s, c->args, c->nr_args, b);
+	buf_putc(b, ')');
+	if (c->has_result) {
+		buf_puts(b, " = ");
+		syscall_print_result(s, c->result, b);
+	}
+	buf_puts(b, " */");
+}
+
 static bool plain(struct text *t, const struct call *c)
 {
-	return c->parent && names_at(&t->e.names, c->func)->known &&
+	return c->parent && !c->nr_args && names_at(&t->e.names, c->func)->known &&
 	       caller_is_parent(t, c);
 }
 
@@ -267,6 +295,23 @@ static void text_leave_irq(struct text *t, const struct call *c)
 	char *p = begin_line(t, c, c->tsc_out, false, 0);
 
 	end_line(t, put_bytes(p, "<========== |", 13));
+}
+
+/* What follows the name of a call that there is more to say about. */
+static void put_special(struct text *t, struct buf *b, const struct call *c)
+{
+	const struct syscall *s = call_of(t, c);
+
+	buf_putc(b, '(');
+	if (s)
+		syscall_print_args(s, c->args, c->nr_args, b);
+	buf_putc(b, ')');
+	if (s && c->leaf && c->has_result) {
+		buf_puts(b, " = ");
+		syscall_print_result(s, c->result, b);
+	}
+	buf_puts(b, c->leaf ? ";" : " {");
+	comment(t, b, c);
 }
 
 static bool enters_context(const struct call *c)
@@ -291,11 +336,11 @@ static void text_enter(struct emitter *e, const struct call *c)
 	p = begin_line(t, c, c->tsc_in, c->leaf,
 		       c->leaf ? took(t, c) : 0);
 	p = put_name(p, names_at(&e->names, c->func));
-	p = c->leaf ? put_bytes(p, "();", 3) : put_bytes(p, "() {", 4);
 	if (is_plain) {
+		p = c->leaf ? put_bytes(p, "();", 3) : put_bytes(p, "() {", 4);
 		end_line(t, p);
 	} else {
-		comment(t, cold_line(t, p), c);
+		put_special(t, cold_line(t, p), c);
 		end_cold_line(t);
 	}
 	if (c->leaf && enters_context(c))
@@ -305,8 +350,9 @@ static void text_enter(struct emitter *e, const struct call *c)
 static void text_leave(struct emitter *e, const struct call *c)
 {
 	struct text *t = text_of(e);
-	const struct name *n;
 	bool timed = c->end == CALL_RETURNED;
+	const struct syscall *s = call_of(t, c);
+	const struct name *n;
 	char *p;
 
 	if (c->leaf)
@@ -330,11 +376,72 @@ static void text_leave(struct emitter *e, const struct call *c)
 			buf_puts(b, "its beginning was not recorded");
 		buf_puts(b, " */");
 		end_cold_line(t);
+	} else if (s) {
+		put_syscall(cold_line(t, p), s, c);
+		end_cold_line(t);
 	} else {
 		end_line(t, p);
 	}
 	if (enters_context(c))
 		text_leave_irq(t, c);
+}
+
+static void text_event(struct emitter *e, const struct event *ev)
+{
+	struct text *t = text_of(e);
+	const struct call at = { .task = ev->task,
+				 .cpu = ev->cpu,
+				 .level = ev->level };
+	const struct tep *tep = e->formats.tep;
+	const struct tep_type *type = tep_type_of(tep, ev->data, ev->len);
+	struct buf *b = cold_line(t, begin_line(t, &at, ev->tsc, false, 0));
+
+	buf_puts(b, "/* ");
+	if (type) {
+		buf_puts(b, type->name);
+		buf_puts(b, ": ");
+	}
+	tep_print(tep, ev->data, ev->len, b);
+	if (ev->cut)
+		buf_puts(b, " (too long, cut)");
+	buf_puts(b, " */");
+	end_cold_line(t);
+}
+
+/* "     1.234570 |  h0)  vcpu 0-4711        |                   |  " */
+static struct buf *begin_host_line(struct text *t, const struct host_event *ev)
+{
+	char *p = put_time(t, buf_reserve(&t->e.sink->buf, 2048), ev->tsc);
+	struct buf *b = cold_line(t, p);
+	char cpu[16], task[32];
+
+	snprintf(cpu, sizeof(cpu), "h%" PRIu32, ev->cpu);
+	if (ev->vcpu < 0)
+		snprintf(task, sizeof(task), "host-%" PRIu32, ev->tid);
+	else
+		snprintf(task, sizeof(task), "vcpu %" PRId32 "-%" PRIu32,
+			 ev->vcpu, ev->tid);
+	buf_printf(b, "%4s)  %-18s | %*s |  ", cpu, task, DURATION_WIDTH, "");
+	return b;
+}
+
+static void text_host_event(struct emitter *e, const struct host_event *ev)
+{
+	const struct tep *tep = e->formats.host;
+	const struct tep_type *type = tep_type_of(tep, ev->data, ev->len);
+	struct buf *b = &e->sink->buf;
+
+	if (ev->lost == HOST_LOST_SOME)
+		buf_printf(b, "# host CPU %" PRIu32 ": LOST EVENTS\n", ev->cpu);
+	else if (ev->lost)
+		buf_printf(b, "# host CPU %" PRIu32 ": LOST %" PRIu64
+			   " EVENTS\n", ev->cpu, ev->lost);
+	b = begin_host_line(text_of(e), ev);
+	buf_printf(b, "/* host %s%s", type ? type->name : "",
+		   type ? ": " : "");
+	tep_print(tep, ev->data, ev->len, b);
+	buf_puts(b, " */");
+	end_cold_line(text_of(e));
 }
 
 static void text_lost(struct emitter *e, uint32_t cpu, uint64_t records)
@@ -344,12 +451,15 @@ static void text_lost(struct emitter *e, uint32_t cpu, uint64_t records)
 		   records);
 }
 
-static void put_functions(struct buf *b, const json_t *list)
+/* The words that the user typed. */
+static void put_words(struct buf *b, const char *title, const json_t *list)
 {
 	size_t i, line = 0;
 	json_t *v;
 
-	buf_puts(b, "# functions:");
+	if (!json_array_size(list))
+		return;
+	buf_puts(b, title);
 	json_array_foreach(list, i, v) {
 		const char *s = json_string_value(v);
 
@@ -394,6 +504,24 @@ static void put_meta(const struct emitter *e, struct buf *b, const char *name)
 	buf_add_escaped(b, s, strlen(s));
 }
 
+static void put_host(const struct emitter *e, struct buf *b,
+		     const struct call_stats *s)
+{
+	const json_t *host = e->session->host;
+	const char *release =
+		json_string_value(json_object_get(host, "release")) ?: "";
+
+	if (!host)
+		return;
+	buf_puts(b, "# host:      ");
+	buf_add_escaped(b, release, strlen(release));
+	buf_printf(b, ", %" PRIu64 " events, ", s->host_events);
+	if (s->host_lost == HOST_LOST_SOME)
+		buf_puts(b, "some lost\n");
+	else
+		buf_printf(b, "%" PRIu64 " lost\n", s->host_lost);
+}
+
 static void text_begin(struct emitter *e, const struct call_stats *s)
 {
 	const struct trace_session *session = e->session;
@@ -422,8 +550,12 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 	buf_printf(b, "# symbols:   from %s\n",
 		   sources[session->symbols->source <= SYMTAB_GUEST ?
 				   session->symbols->source : 0]);
-	put_functions(b, json_object_get(e->trace->meta, "functions"));
-	if (s->calls || s->headless) {
+	put_words(b, "# functions:",
+		  json_object_get(e->trace->meta, "functions"));
+	put_words(b, "# events:   ", json_object_get(e->trace->meta, "events"));
+	put_words(b, "# of host:  ",
+		  json_object_get(e->trace->meta, "host_events"));
+	if (s->first_tsc) {
 		int64_t ticks = s->first_tsc - session->clock_tsc;
 		uint64_t away = ticks;
 		uint64_t since = ns_of(t, ticks < 0 ? -away : away);
@@ -435,9 +567,12 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 			      ".%06" PRIu64 " s\n",
 			   span / 1000000000, span % 1000000000 / 1000);
 	}
-	buf_printf(b, "# totals:    %" PRIu64 " calls, %" PRIu64
-		      " records, %" PRIu64 " lost\n",
-		   s->calls, s->records, s->lost);
+	buf_printf(b, "# totals:    %" PRIu64 " calls, ", s->calls);
+	if (s->events)
+		buf_printf(b, "%" PRIu64 " events, ", s->events);
+	buf_printf(b, "%" PRIu64 " records, %" PRIu64 " lost\n", s->records,
+		   s->lost);
+	put_host(e, b, s);
 	if (s->unknown)
 		buf_printf(b, "# unknown:   %" PRIu64
 			      " calls of addresses without a symbol, marked ?\n",
@@ -470,16 +605,19 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 
 static void text_end(struct emitter *e, const struct call_stats *s)
 {
-	if (!s->calls && !s->headless)
+	if (!s->calls && !s->headless && !s->events && !s->host_events)
 		buf_puts(&e->sink->buf,
-			 "# no traced function was called in this time\n");
+			 "# nothing of that happened in this time\n");
 }
 
 const struct emit_ops emit_text = {
 	.name = "text",
+	.file = "trace_graph.txt",
 	.begin = text_begin,
 	.enter = text_enter,
 	.leave = text_leave,
+	.event = text_event,
+	.host_event = text_host_event,
 	.lost = text_lost,
 	.end = text_end,
 	.state_size = sizeof(struct text),

@@ -6,9 +6,11 @@
 
 #include "xft_record.h"
 
-/* A ring, with the record to deliver and the one behind it. */
+/* A ring, or a CPU of the host, with the record to deliver and the next. */
 struct merge_stream {
-	const struct trace_ring *ring;
+	const struct trace_ring *ring; /* NULL: a CPU of the host */
+	struct hostpages host;
+	struct host_event host_buf[2];
 	size_t span;		/* index of the next span */
 	const uint64_t *p;	/* next word, masked */
 	const uint64_t *end;
@@ -19,6 +21,7 @@ struct merge_stream {
 	uint32_t pid, tgid;
 	char comm[16];
 	struct record buf[2];
+	uint64_t data[2][XFT_WORDS_MAX]; /* of those */
 	unsigned int cur;	/* buf[cur] is delivered, buf[!cur] follows */
 	bool has_next;
 	bool ended;		/* all is delivered */
@@ -53,14 +56,92 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 	return false;
 }
 
-/* Decode the next ENTRY or RETURN into @r. */
-static bool decode(struct merge *m, struct merge_stream *s, struct record *r)
+/* What is not the same for all records of its type, from word @skip on. */
+static void take_data(struct merge_stream *s, struct record *r, uint32_t skip,
+		      uint32_t words)
 {
-	for (;;) {
-		uint64_t first, second;
+	uint64_t *data = s->data[r - s->buf];
+
+	r->data = data;
+	r->len = (words - skip) * 8;
+	for (uint32_t i = skip; i < words; i++)
+		*data++ = s->p[i] ^ s->key;
+}
+
+static void take_task(struct merge_stream *s)
+{
+	uint64_t ids = s->p[1] ^ s->key;
+
+	s->pid = ids;
+	s->tgid = ids >> 32;
+	for (int i = 0; i < 2; i++) {
+		uint64_t half = s->p[2 + i] ^ s->key;
+
+		memcpy(s->comm + 8 * i, &half, 8);
+	}
+}
+
+/* Decode the record at s->p into @r; false if it is none to deliver. */
+static bool take_record(struct merge_stream *s, struct record *r,
+			uint64_t first, uint32_t words)
+{
+	uint64_t second = s->p[1] ^ s->key;
+
+	switch (xft_type(first)) {
+	case XFT_TASK:
+		take_task(s);
+		return false;
+	case XFT_ENTRY:
+	case XFT_RETURN:
+		r->func = xft_address(second);
+		r->caller = xft_address(second >> 32);
+		take_data(s, r, XFT_CALL_WORDS, words);
+		break;
+	case XFT_EVENT:
+		take_data(s, r, 1, words);
+		r->len = xft_event_len(first, words);
+		break;
+	default:
+		return false;
+	}
+	r->tsc = s->base_tsc + xft_delta(first);
+	r->lost = s->lost;
+	r->cpu = s->ring->cpu;
+	r->pid = s->pid;
+	r->tgid = s->tgid;
+	r->type = xft_type(first);
+	r->context = xft_context(first);
+	r->depth = xft_depth(first);
+	memcpy(r->comm, s->comm, 16);
+	r->comm[16] = '\0';
+	s->lost = 0;
+	return true;
+}
+
+static bool decode_host(struct merge *m, struct merge_stream *s,
+			unsigned int slot)
+{
+	struct host_event *h = &s->host_buf[slot];
+	uint64_t bad = s->host.bad;
+	bool found = hostpages_next(&s->host, h);
+
+	m->bad_spans += s->host.bad - bad;
+	s->buf[slot] = (struct record){ .host = h, .tsc = h->tsc };
+	return found;
+}
+
+/* Decode the next record to deliver into s->buf[@slot]. */
+static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
+{
+	bool found = false;
+
+	while (!found) {
+		uint64_t first;
 		uint32_t words;
 
 		if (s->p == s->end) {
+			if (!s->ring)
+				return decode_host(m, s, slot);
 			if (!next_span(m, s))
 				return false;
 			continue;
@@ -74,37 +155,12 @@ static bool decode(struct merge *m, struct merge_stream *s, struct record *r)
 		}
 		s->records++;
 		m->records++;
-		switch (xft_type(first)) {
-		case XFT_TASK:
-			second = s->p[1] ^ s->key;
-			s->pid = second;
-			s->tgid = second >> 32;
-			for (int i = 0; i < 2; i++) {
-				second = s->p[2 + i] ^ s->key;
-				memcpy(s->comm + 8 * i, &second, 8);
-			}
-			break;
-		case XFT_ENTRY:
-		case XFT_RETURN:
-			second = s->p[1] ^ s->key;
-			r->tsc = s->base_tsc + xft_delta(first);
-			r->func = xft_address(second);
-			r->caller = xft_address(second >> 32);
-			r->lost = s->lost;
-			r->cpu = s->ring->cpu;
-			r->pid = s->pid;
-			r->tgid = s->tgid;
-			r->type = xft_type(first);
-			r->context = xft_context(first);
-			r->depth = xft_depth(first);
-			memcpy(r->comm, s->comm, 16);
-			r->comm[16] = '\0';
-			s->lost = 0;
-			s->p += words;
-			return true;
-		}
+		/* A type that we do not know may have but one. */
+		found = words > 1 &&
+			take_record(s, &s->buf[slot], first, words);
 		s->p += words;
 	}
+	return true;
 }
 
 /* Move on: the record behind becomes the one to deliver. */
@@ -114,7 +170,7 @@ static bool advance(struct merge *m, struct merge_stream *s)
 	if (s->ended)
 		return false;
 	s->cur = !s->cur;
-	s->has_next = decode(m, s, &s->buf[!s->cur]);
+	s->has_next = decode(m, s, !s->cur);
 	return true;
 }
 
@@ -152,28 +208,43 @@ static void find_limit(struct merge *m)
 			m->limit = time_of(m->heap[i]);
 }
 
-void merge_init(struct merge *m, const struct trace *t,
-		const struct trace_session *session)
+/* The streams of a session, not yet begun. */
+static void make_streams(struct merge *m, const struct trace *t,
+			 const struct trace_session *session)
 {
-	*m = (struct merge){ .trace = t, .nr_streams = session->nr_rings };
-	m->streams = calloc(session->nr_rings + 1, sizeof(*m->streams));
-	m->heap = calloc(session->nr_rings + 1, sizeof(*m->heap));
+	size_t nr = session->nr_rings + t->nr_host_cpus;
+
+	m->streams = calloc(nr + 1, sizeof(*m->streams));
+	m->heap = calloc(nr + 1, sizeof(*m->heap));
 	if (!m->streams || !m->heap)
 		abort();
-	for (size_t i = 0; i < session->nr_rings; i++) {
-		struct merge_stream *s = &m->streams[i];
-
-		s->ring = &t->rings[session->ring[i]];
-		s->has_next = decode(m, s, &s->buf[!s->cur]);
-		if (advance(m, s))
-			m->heap[m->nr++] = s;
-	}
+	for (size_t i = 0; i < session->nr_rings; i++)
+		m->streams[m->nr_streams++].ring = &t->rings[session->ring[i]];
 	/* A CPU's NMI ring interleaves with its main ring. */
 	for (size_t i = 0; i < m->nr_streams; i++)
 		for (size_t n = 0; n < m->nr_streams; n++)
 			if (n != i && m->streams[n].ring->cpu ==
 					      m->streams[i].ring->cpu)
 				m->streams[i].sibling = &m->streams[n];
+	hostclock_init(&m->clock, session->host);
+	for (size_t i = 0; i < t->nr_host_cpus; i++)
+		if (t->host_cpus[i].session == session->number)
+			hostpages_init(&m->streams[m->nr_streams++].host,
+				       &t->host_cpus[i], &m->clock);
+}
+
+void merge_init(struct merge *m, const struct trace *t,
+		const struct trace_session *session)
+{
+	*m = (struct merge){ .trace = t };
+	make_streams(m, t, session);
+	for (size_t i = 0; i < m->nr_streams; i++) {
+		struct merge_stream *s = &m->streams[i];
+
+		s->has_next = decode(m, s, !s->cur);
+		if (advance(m, s))
+			m->heap[m->nr++] = s;
+	}
 	for (size_t i = m->nr / 2; i-- > 0;)
 		sift_down(m, i);
 }
@@ -182,6 +253,7 @@ void merge_deinit(struct merge *m)
 {
 	free(m->streams);
 	free(m->heap);
+	hostclock_deinit(&m->clock);
 	*m = (struct merge){ 0 };
 }
 

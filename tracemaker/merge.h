@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * merge -- the records of one session in one order.
+ * merge -- the records of one session in one order, the host's among them.
  *
- * The records of one ring keep the order in which they were written; between
- * rings the time stamp decides. Memory does not grow with the trace.
+ * The records of one ring keep the order in which they were written, and so do
+ * those of one CPU of the host; between them the time stamp decides. Memory does
+ * not grow with the trace.
  *
  *	merge_init(&m, trace, session);
  *	while (merge_next(&m, &rec))
@@ -16,14 +17,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hostpages.h"
 #include "trace.h"
 #include "xft_abi.h"
 
 struct record {
+	const struct host_event *host;	/* it is that, and has no more than a
+					 * tsc; NULL: the guest's */
 	uint64_t tsc;
 	uint64_t func;		/* ENTRY, RETURN */
 	uint64_t caller;	/* ENTRY: return address in the caller */
 	uint64_t lost;		/* records missing in this ring before it */
+	const uint64_t *data;	/* what follows the first two words of a call,
+				 * or the first of an EVENT; unmasked */
+	uint32_t len;		/* bytes of that */
 	uint32_t cpu;
 	uint32_t pid;
 	uint32_t tgid;
@@ -37,7 +44,8 @@ struct merge_stream;
 
 struct merge {
 	const struct trace *trace;	/* borrowed */
-	struct merge_stream *streams;	/* one a ring */
+	struct merge_stream *streams;	/* one a ring, then one a host CPU */
+	struct hostclock clock;
 	struct merge_stream **heap;	/* by the time of their next record */
 	size_t nr;			/* streams that are not at their end */
 	uint64_t limit;			/* earliest record of all but the first */

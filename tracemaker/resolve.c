@@ -3,8 +3,9 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <limits.h>
 #include <stdlib.h>
+
+#include "near.h"
 
 /*
  * What the kernel puts before the name of a system call's entry. Each ends in
@@ -94,6 +95,24 @@ static const char *as_typed(const char *name)
 		if (begins(name, entry_prefixes[i]))
 			return name + strlen(entry_prefixes[i]) - 4;
 	return name;
+}
+
+const char *resolve_syscall(const char *function, bool *ret_ia32)
+{
+	static const char *const prefixes[] = { "__x64_", "__ia32_" };
+
+	for (int i = 0; i < 2; i++) {
+		const char *tail = function + strlen(prefixes[i]);
+
+		if (begins(function, prefixes[i]) && begins(tail, "sys_")) {
+			*ret_ia32 = i == 1;
+			return tail;
+		}
+	}
+	/* Calls without arguments have but one function for all entries. */
+	*ret_ia32 = false;
+	return begins(function, "__do_sys_") ? function + strlen("__do_") :
+					       NULL;
 }
 
 static void push(struct functions *f, const struct symtab *st,
@@ -218,121 +237,21 @@ static void sort(struct functions *f)
 	f->nr = kept;
 }
 
-/*
- * Changes of one letter (left out, put in, replaced, swapped with the next)
- * that turn a into b; more than @max is reported as max + 1.
- */
-static unsigned int distance(const char *a, size_t a_len, const char *b,
-			     size_t b_len, unsigned int max)
-{
-	enum { LONGEST = 64 };
-	uint8_t rows[3][LONGEST + 1];
-	uint8_t *above2 = rows[0], *above = rows[1], *row = rows[2], *swap;
-
-	if (a_len > LONGEST || b_len > LONGEST || a_len > b_len + max ||
-	    b_len > a_len + max)
-		return max + 1;
-	for (size_t j = 0; j <= b_len; j++)
-		above[j] = j;
-	for (size_t i = 1; i <= a_len; i++) {
-		unsigned int best = row[0] = i;
-
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned int d = above[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (above[j] + 1u < d)
-				d = above[j] + 1;
-			if (row[j - 1] + 1u < d)
-				d = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && above2[j - 2] + 1u < d)
-				d = above2[j - 2] + 1;
-			row[j] = d;
-			if (d < best)
-				best = d;
-		}
-		if (best > max)
-			return max + 1;
-		swap = above2;
-		above2 = above;
-		above = row;
-		row = swap;
-	}
-	return above[b_len] <= max ? above[b_len] : max + 1;
-}
-
-#define FAR UINT_MAX
-
-/* How far a name is from what was typed, less is nearer; FAR for most. */
-static unsigned int farness(const char *typed, size_t typed_len,
-			    const char *name)
-{
-	size_t len = strlen(name);
-	unsigned int max = typed_len < 4 ? 1 : typed_len < 8 ? 2 : 3;
-	unsigned int d = distance(typed, typed_len, name, len, max);
-
-	/* A name that contains the word is about as near as two typos. */
-	if (d <= max && d <= 2)
-		return d * 16;
-	if (typed_len >= 3 && strstr(name, typed))
-		return 40 + (len - typed_len);
-	return d <= max ? d * 16 : FAR;
-}
-
-struct suggestion {
-	const char *name;
-	unsigned int farness;
-};
-
-static bool nearer(const struct suggestion *a, const struct suggestion *b)
-{
-	if (a->farness != b->farness)
-		return a->farness < b->farness;
-	return strcmp(a->name, b->name) < 0;
-}
-
-/* Keep the @max nearest names, each once, nearest first. Returns how many. */
-static size_t keep(struct suggestion *list, size_t nr, size_t max,
-		   struct suggestion new)
-{
-	size_t i;
-
-	for (i = 0; i < nr; i++)
-		if (!strcmp(list[i].name, new.name))
-			return nr;
-	if (nr < max)
-		nr++;
-	else if (!nearer(&new, &list[nr - 1]))
-		return nr;
-	for (i = nr - 1; i && nearer(&new, &list[i - 1]); i--)
-		list[i] = list[i - 1];
-	list[i] = new;
-	return nr;
-}
-
 static size_t suggest(const struct symtab *st, const struct query *q,
 		      size_t max, struct buf *out)
 {
-	struct suggestion list[16];
-	size_t len = strlen(q->name), nr = 0;
+	struct near near = {
+		.typed = q->name,
+		.len = strlen(q->name),
+		.max = max,
+	};
 	uint32_t pos = 0;
 	struct sym s;
 
-	if (max > ARRAY_SIZE(list))
-		max = ARRAY_SIZE(list);
-	while (max && symtab_each(st, &pos, &s)) {
-		struct suggestion new;
-
-		if (!is_wanted(q, &s))
-			continue;
-		new.name = as_typed(s.name);
-		new.farness = farness(q->name, len, new.name);
-		if (new.farness != FAR)
-			nr = keep(list, nr, max, new);
-	}
-	for (size_t i = 0; i < nr; i++)
-		buf_printf(out, "%s%s", i ? ", " : "", list[i].name);
-	return nr;
+	while (max && symtab_each(st, &pos, &s))
+		if (is_wanted(q, &s))
+			near_offer(&near, as_typed(s.name));
+	return near_print(&near, out);
 }
 
 size_t resolve_suggest(const struct symtab *st, const char *typed, size_t max,

@@ -44,6 +44,13 @@ int functions_resolve(struct functions *f, const struct symtab *st,
 const struct sym *functions_at(const struct functions *f, uint64_t addr);
 
 /*
+ * "sys_openat" if @function is the entry of that system call and its arguments
+ * are as the kernel describes them; *@ret_ia32: for 32-bit programs. NULL: it
+ * is none. The result is part of @function.
+ */
+const char *resolve_syscall(const char *function, bool *ret_ia32);
+
+/*
  * Append up to @max names of functions that @typed may have meant, best first,
  * with ", " between them, as one would type them (sys_open, not
  * __x64_sys_open). Returns how many.

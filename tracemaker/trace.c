@@ -9,7 +9,7 @@
 #include "xft_abi.h"
 
 #define MAX_SESSIONS 65536
-#define MAX_RINGS    8192
+#define MAX_RINGS    8192	/* and as many CPUs of the host */
 
 static void *grow(void *array, size_t *cap, size_t size)
 {
@@ -31,14 +31,19 @@ void trace_deinit(struct trace *t)
 {
 	for (size_t i = 0; i < t->nr_sessions; i++) {
 		symtab_destroy(t->sessions[i].symbols);
+		json_decref(t->sessions[i].events);
+		json_decref(t->sessions[i].host);
 		free(t->sessions[i].ring);
 	}
 	for (size_t i = 0; i < t->nr_rings; i++)
 		free(t->rings[i].spans);
+	for (size_t i = 0; i < t->nr_host_cpus; i++)
+		free(t->host_cpus[i].pages);
 	if (t->keys)
 		explicit_bzero(t->keys, t->nr_keys * sizeof(*t->keys));
 	free(t->keys);
 	free(t->rings);
+	free(t->host_cpus);
 	free(t->sessions);
 	json_decref(t->meta);
 	json_decref(t->end);
@@ -63,8 +68,7 @@ static json_t *parse(const void *data, size_t len, struct xf_err *err)
 	return NULL;
 }
 
-/* A number, or a hex string, as JSON numbers are safe below 2^53 only. */
-static uint64_t get_u64(const json_t *obj, const char *name)
+uint64_t trace_u64(const json_t *obj, const char *name)
 {
 	const json_t *v = json_object_get(obj, name);
 
@@ -85,10 +89,10 @@ static int add_meta(struct trace *t, const void *data, size_t len,
 	meta = parse(data, len, err);
 	if (!meta)
 		return -EBADMSG;
-	s.number = get_u64(meta, "session");
-	s.tsc_khz = get_u64(meta, "tsc_khz");
-	s.clock_tsc = get_u64(meta, "clock_tsc");
-	s.clock_real_ns = get_u64(meta, "clock_real_ns");
+	s.number = trace_u64(meta, "session");
+	s.tsc_khz = trace_u64(meta, "tsc_khz");
+	s.clock_tsc = trace_u64(meta, "clock_tsc");
+	s.clock_real_ns = trace_u64(meta, "clock_real_ns");
 	if (!s.tsc_khz || (t->nr_sessions &&
 			   s.number <= last_session(t)->number)) {
 		json_decref(meta);
@@ -164,7 +168,8 @@ static int add_span(struct trace *t, const void *data, size_t len,
 	struct trace_ring *r;
 	void *p;
 
-	if (len < sizeof(*s) || s->len != len - sizeof(*s) || s->len % 8)
+	if (len < sizeof(*s) || s->len != len - sizeof(*s) || s->len % 8 ||
+	    s->cpu >= XFT_MAX_CPUS)
 		return xf_fail(err, -EBADMSG, "trace: damaged records");
 	if (!t->nr_sessions || s->session != last_session(t)->number)
 		return xf_fail(err, -EBADMSG, "trace: records of no session");
@@ -210,6 +215,71 @@ static int add_json(json_t **slot, bool array, const void *data, size_t len,
 	return 0;
 }
 
+static int add_events(struct trace *t, const void *data, size_t len,
+		      struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+
+	if (!s)
+		return xf_fail(err, -EBADMSG, "trace: events of no session");
+	return add_json(&s->events, true, data, len, err);
+}
+
+static int add_host(struct trace *t, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+
+	if (!s)
+		return xf_fail(err, -EBADMSG, "trace: a host of no session");
+	return add_json(&s->host, false, data, len, err);
+}
+
+/* The entry of a page's CPU; a session's come together, at the end. */
+static struct trace_host_cpu *host_cpu(struct trace *t,
+				       const struct trace_host_page *p)
+{
+	struct trace_host_cpu *c;
+
+	for (size_t i = t->nr_host_cpus; i-- > 0;) {
+		c = &t->host_cpus[i];
+		if (c->session != p->session)
+			break;
+		if (c->cpu == p->cpu)
+			return c;
+	}
+	if (t->nr_host_cpus == MAX_RINGS)
+		return NULL;
+	c = realloc(t->host_cpus, (t->nr_host_cpus + 1) * sizeof(*c));
+	if (!c)
+		abort();
+	t->host_cpus = c;
+	c += t->nr_host_cpus++;
+	*c = (struct trace_host_cpu){ .session = p->session, .cpu = p->cpu };
+	return c;
+}
+
+static int add_host_page(struct trace *t, const void *data, size_t len,
+			 struct xf_err *err)
+{
+	const struct trace_host_page *p = data;
+	struct trace_host_cpu *c;
+
+	if (len < sizeof(*p) || p->len != len - sizeof(*p) ||
+	    p->len < TRACE_HOST_PAGE_HEAD)
+		return xf_fail(err, -EBADMSG, "trace: damaged host events");
+	if (!t->nr_sessions || !last_session(t)->host ||
+	    p->session != last_session(t)->number)
+		return xf_fail(err, -EBADMSG, "trace: host events of no host");
+	c = host_cpu(t, p);
+	if (!c)
+		return xf_fail(err, -EBADMSG, "trace: too many host CPUs");
+	if (c->nr == c->cap)
+		c->pages = grow(c->pages, &c->cap, sizeof(*c->pages));
+	c->pages[c->nr++] = p;
+	return 0;
+}
+
 int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		    size_t len, struct xf_err *err)
 {
@@ -226,6 +296,12 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		return add_json(&t->end, false, data, len, err);
 	case TRACE_NOTE:
 		return add_json(&t->notes, true, data, len, err);
+	case TRACE_EVENTS:
+		return add_events(t, data, len, err);
+	case TRACE_HOST:
+		return add_host(t, data, len, err);
+	case TRACE_HOST_PAGE:
+		return add_host_page(t, data, len, err);
 	default:
 		return 0;
 	}

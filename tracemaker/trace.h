@@ -36,6 +36,12 @@ enum trace_chunk {
 	TRACE_SPAN,	/* struct trace_span, then masked records */
 	TRACE_END,	/* JSON: how recording ended, totals */
 	TRACE_NOTE,	/* JSON: something that happened, with a sentence */
+	TRACE_EVENTS,	/* JSON: what events look like: {"events": [{"system",
+			 * "format"}]}, formats as in tracefs, with the ids that
+			 * the records have */
+	TRACE_HOST,	/* JSON: the session's vCPUs on the host, and what
+			 * events of the host look like: see hostpages.h */
+	TRACE_HOST_PAGE, /* struct trace_host_page, then what it holds */
 };
 
 /* A key of the Klog. */
@@ -63,6 +69,23 @@ struct trace_span {
 	uint64_t reserved;
 };
 
+/*
+ * A page of the ring buffer in which the host's ftrace kept events of one of
+ * the host's CPUs, without the room that was not used.
+ */
+struct trace_host_page {
+	uint32_t session;
+	uint32_t cpu;		/* of the host */
+	uint32_t len;		/* bytes that follow */
+	uint32_t reserved;
+};
+
+/* It begins with a time stamp and a word that holds the length of the rest. */
+#define TRACE_HOST_PAGE_HEAD	16
+#define TRACE_HOST_PAGE_LEN	((1ULL << 27) - 1)
+#define TRACE_HOST_PAGE_LOST	(1ULL << 31) /* events, before this page */
+#define TRACE_HOST_PAGE_COUNTED (1ULL << 30) /* how many stands behind it */
+
 /* What META says of a session. Strings belong to the trace. */
 struct trace_session {
 	uint32_t number;
@@ -70,6 +93,8 @@ struct trace_session {
 	uint64_t clock_tsc;	/* this TSC ... */
 	uint64_t clock_real_ns;	/* ... was this wall clock time in the guest */
 	struct symtab *symbols;	/* owned; may be an empty table */
+	json_t *events;		/* array of the EVENTS chunks, or NULL */
+	json_t *host;		/* the HOST chunk, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
 	size_t nr_rings;
 };
@@ -83,6 +108,14 @@ struct trace_ring {
 	size_t nr, cap;
 };
 
+/* All pages of one CPU of the host in one session, oldest first. */
+struct trace_host_cpu {
+	uint32_t session;
+	uint32_t cpu;
+	const struct trace_host_page **pages; /* owned array */
+	size_t nr, cap;
+};
+
 struct trace {
 	json_t *meta;		/* of the first session; never NULL when sealed */
 	json_t *end;		/* NULL: recording did not end properly */
@@ -91,6 +124,8 @@ struct trace {
 	size_t nr_sessions;
 	struct trace_ring *rings;
 	size_t nr_rings;
+	struct trace_host_cpu *host_cpus; /* by session */
+	size_t nr_host_cpus;
 	struct trace_key *keys;	/* by session, epoch */
 	size_t nr_keys, cap_keys;
 	uint64_t bytes;		/* of records */
@@ -108,6 +143,9 @@ int trace_seal(struct trace *t, struct xf_err *err);
 /* The key of an epoch, or NULL. */
 const uint64_t *trace_key(const struct trace *t, uint32_t session,
 			  uint32_t epoch);
+
+/* A number, or a hex string, as JSON numbers are safe below 2^53 only. */
+uint64_t trace_u64(const json_t *obj, const char *name);
 
 /* A string in the first META, or "". */
 const char *trace_meta_str(const struct trace *t, const char *name);

@@ -80,12 +80,16 @@ static int keep_raw(const char *from, const char *to, struct xf_err *err)
 int cmd_off(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
-	const char *guest = NULL, *output = "trace_graph.txt", *raw = NULL;
+	const char *guest = NULL, *output = NULL, *raw = NULL, *name = "text";
+	const struct emit_ops *format;
 	const struct opt opts[] = {
 		{ "guest", 'g', OPT_STRING, &guest, "NAME",
 		  "which, if several guests are recorded", 0, 0 },
 		{ "output", 'o', OPT_STRING, &output, "FILE",
-		  "write FILE (default trace_graph.txt; -: stdout)", 0, 0 },
+		  "write FILE (default trace_graph.txt, trace.dat; -: stdout)",
+		  0, 0 },
+		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
+		  "text, or a trace.dat for trace-cmd and KernelShark", 0, 0 },
 		{ "raw", 0, OPT_STRING, &raw, "FILE",
 		  "keep the raw trace, with its keys, in FILE", 0, 0 },
 		{ 0 }
@@ -102,11 +106,15 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 
 	if (n < 0)
 		return n;
+	rc = draw_format(name, &format, err);
+	if (rc)
+		return rc;
+	output = output ?: format->file;
 	rc = recorder_find(&r, guest, err);
 	if (rc == -ENOENT)
 		return stop_stray(guest, err);
 	rc = rc ? rc : stop(&r, err);
-	rc = rc ? rc : draw_file(r.trace, output, &s, err);
+	rc = rc ? rc : draw_file(r.trace, format, output, &s, err);
 	if (!rc && raw)
 		rc = keep_raw(r.trace, raw, err);
 	if (rc)

@@ -23,8 +23,16 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
 	struct target_options where = { 0 };
+	_cleanup_(opt_list_deinit) struct opt_list events = { 0 };
+	_cleanup_(opt_list_deinit) struct opt_list host_events = { 0 };
 	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
+	uint64_t string_max = 128;
+	bool keep_stock = false;
 	const struct opt opts[] = {
+		{ "event", 'e', OPT_LIST, &events, "EVENT",
+		  "record this trace event (may be repeated)", 0, 0 },
+		{ "host", 0, OPT_LIST, &host_events, "EVENT",
+		  "and this one of the host, for the vCPUs (kvm:*)", 0, 0 },
 		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
 		  "a guest of 'xftrace guest start'", 0, 0 },
 		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",
@@ -35,6 +43,11 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		  "System.map, vmlinux or vmlinuz of the guest", 0, 0 },
 		{ "depth", 'd', OPT_NUMBER, &depth, "N",
 		  "leave out calls nested deeper than N", 1, 255 },
+		{ "string-size", 0, OPT_SIZE, &string_max, "SIZE",
+		  "bytes kept of a string argument (default 128)", 0,
+		  XFT_STRING_MAX },
+		{ "keep-stock", 0, OPT_FLAG, &keep_stock, NULL,
+		  "leave a readable copy of events in the guest's ring", 0, 0 },
 		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
 		  "change the key this often (default 1s)", 10000000,
 		  600000000000 },
@@ -46,12 +59,14 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		{ 0 }
 	};
 	const struct usage u = {
-		"on", "FUNCTION...",
+		"on", "[FUNCTION...]",
 		"Start tracing: calls of these functions and all that they "
-		"call.",
+		"call, and events.",
 		"FUNCTION is a kernel function (vfs_read), a system call "
 		"(sys_open), a function\nof a module (e1000:e1000_open), a "
-		"pattern ('vfs_*') or an address (0x...).\nReturns once the "
+		"pattern ('vfs_*') or an address (0x...).\nEVENT is system:event "
+		"as in tracefs, each a pattern (syscalls:*), or a system\nor an "
+		"event alone; 'xftrace events' lists them.\nReturns once the "
 		"guest is tracing; 'xftrace off' ends it.\n",
 		opts
 	};
@@ -61,9 +76,9 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 
 	if (n < 0)
 		return n;
-	if (!n)
+	if (!n && !events.nr)
 		return xf_fail(err, OPT_MISUSE,
-			       "name at least one function to trace");
+			       "name at least one function or event to trace");
 	rc = target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
@@ -73,7 +88,13 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	spec = (struct recording_spec){
 		.names = argv,
 		.nr_names = n,
+		.events = events.item,
+		.nr_events = events.nr,
+		.host_events = host_events.item,
+		.nr_host_events = host_events.nr,
+		.keep_stock = keep_stock,
 		.max_depth = depth,
+		.string_max = (string_max + 7) / 8 * 8,
 		.ring_size = ring,
 		.key_interval_ns = interval,
 		.guest = t.id,

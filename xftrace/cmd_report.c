@@ -9,10 +9,13 @@
 
 int cmd_report(int argc, char **argv, struct xf_err *err)
 {
-	const char *output = "-";
+	const char *output = "-", *name = "text";
+	const struct emit_ops *format;
 	const struct opt opts[] = {
 		{ "output", 'o', OPT_STRING, &output, "FILE",
 		  "write FILE instead of stdout", 0, 0 },
+		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
+		  "text, or a trace.dat for trace-cmd and KernelShark", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {
@@ -28,7 +31,8 @@ int cmd_report(int argc, char **argv, struct xf_err *err)
 		return n;
 	if (n != 1)
 		return xf_fail(err, OPT_MISUSE, "name one raw trace");
-	rc = draw_file(argv[0], output, &s, err);
+	rc = draw_format(name, &format, err);
+	rc = rc ? rc : draw_file(argv[0], format, output, &s, err);
 	if (!rc && strcmp(output, "-"))
 		xf_info("%s: %" PRIu64 " calls, %" PRIu64 " records, %" PRIu64
 			" lost", output, s.calls, s.records, s.lost);

@@ -82,7 +82,21 @@ static int parse_number(const struct opt *o, const char *text,
 	return bad(o, text, want, err);
 }
 
-static int set(const struct opt *o, const char *text, struct xf_err *err)
+static void add_to_list(struct opt_list *l, char *text)
+{
+	l->item = realloc(l->item, (l->nr + 1) * sizeof(*l->item));
+	if (!l->item)
+		abort();
+	l->item[l->nr++] = text;
+}
+
+void opt_list_deinit(struct opt_list *l)
+{
+	free(l->item);
+	*l = (struct opt_list){ 0 };
+}
+
+static int set(const struct opt *o, char *text, struct xf_err *err)
 {
 	switch (o->type) {
 	case OPT_FLAG:
@@ -90,6 +104,9 @@ static int set(const struct opt *o, const char *text, struct xf_err *err)
 		return 0;
 	case OPT_STRING:
 		*(const char **)o->value = text;
+		return 0;
+	case OPT_LIST:
+		add_to_list(o->value, text);
 		return 0;
 	case OPT_NUMBER:
 		return parse_number(o, text, plain, "a number", err);

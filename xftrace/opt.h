@@ -28,10 +28,19 @@
 enum opt_type {
 	OPT_FLAG,	/* bool */
 	OPT_STRING,	/* const char *, borrowed from argv */
+	OPT_LIST,	/* struct opt_list: may be given again and again */
 	OPT_NUMBER,	/* uint64_t */
 	OPT_SIZE,	/* uint64_t bytes: 4096, 64K, 4M, 1G */
 	OPT_DURATION,	/* uint64_t ns: 10ms, 1s, 5m; a bare number is seconds */
 };
+
+/* Strings in the order in which they were given. */
+struct opt_list {
+	char **item;		/* owned; the strings are borrowed from argv */
+	size_t nr;
+};
+
+void opt_list_deinit(struct opt_list *l);
 
 struct opt {
 	const char *name;	/* without the dashes */

@@ -743,6 +743,15 @@ static int attach_again(const struct recorder *r, struct target *t,
 	return rc;
 }
 
+/* What a recorder that was killed has left on the host. */
+static void clear_host(const struct recorder *r)
+{
+	int pid = json_integer_value(json_object_get(r->info, "qemu"));
+
+	if (pid)
+		hosttrace_remove(pid);
+}
+
 int recorder_salvage(const struct recorder *r, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
@@ -760,14 +769,17 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 			"is drawn", why.msg);
 		rc = recording_resume(&rec, NULL, r->trace, err);
 	}
-	if (rc)
+	if (rc) {
+		clear_host(r);
 		return rc;
+	}
 	recording_note(&rec, "the recorder was killed; the rest was read from "
 			     "the rings afterwards");
 	rc = recording_end(&rec, "salvaged", NULL, NULL, err);
 	if (rec.left.code)
 		xf_warn("%s", rec.left.msg);
 	recording_close(&rec);
+	clear_host(r);
 	return rc;
 }
 
@@ -796,6 +808,7 @@ int recorder_stop_stray(const char *id, struct xf_err *err)
 	rc = mailbox_request(&t.mb, XFT_CMD_STOP, 180000, NULL, NULL, err);
 	rc = rc ? rc : mailbox_request(&t.mb, XFT_CMD_RELEASE, 5000, NULL, NULL,
 				       err);
+	hosttrace_remove(t.pid);
 	state_remove_folder(r.folder);
 	return rc;
 }

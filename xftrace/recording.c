@@ -59,21 +59,29 @@ static int put_meta(struct recording *r, struct xf_err *err)
 {
 	const struct target *t = r->t;
 	char build_id[41] = "unknown";
-	json_t *names = json_array();
+	json_t *names = json_array(), *events = json_array();
+	json_t *host = json_array();
 	json_t *meta;
 
 	for (size_t i = 0; i < t->kernel.build_id_len; i++)
 		snprintf(build_id + 2 * i, 3, "%02x", t->kernel.build_id[i]);
 	for (size_t i = 0; i < r->spec.nr_names; i++)
 		json_array_append_new(names, json_string(r->spec.names[i]));
-	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}",
+	for (size_t i = 0; i < r->spec.nr_events; i++)
+		json_array_append_new(events, json_string(r->spec.events[i]));
+	for (size_t i = 0; i < r->spec.nr_host_events; i++)
+		json_array_append_new(host,
+				      json_string(r->spec.host_events[i]));
+	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, "
+			 "s:o, s:o}",
 			 "xftrace", XF_VERSION, "guest", r->spec.guest,
 			 "release", t->kernel.osrelease, "build_id", build_id,
 			 "session", (json_int_t)r->key.session, "cpus",
 			 (json_int_t)t->ctl.nr_cpus, "tsc_khz",
 			 (json_int_t)t->ctl.tsc_khz, "depth",
 			 (json_int_t)r->spec.max_depth, "ring_size",
-			 (json_int_t)r->spec.ring_size, "functions", names);
+			 (json_int_t)r->spec.ring_size, "functions", names,
+			 "events", events, "host_events", host);
 	if (!meta)
 		return xf_fail(err, -EINVAL, "cannot describe the guest");
 	json_object_set_new(meta, "instance", json_u64(t->ctl.instance));
@@ -89,6 +97,23 @@ static int put_symbols(struct recording *r, struct xf_err *err)
 
 	symtab_pack(r->t->symbols, &b);
 	return journal_put(&r->j, TRACE_SYMBOLS, b.data, b.len, err);
+}
+
+/* What the events look like whose records follow. */
+static int put_formats(struct recording *r, const struct plan *p,
+		       struct xf_err *err)
+{
+	json_t *formats = plan_formats(p);
+
+	return formats ? put_json(r, TRACE_EVENTS, formats, err) : 0;
+}
+
+/* What the host's events are of, and what they look like. */
+static int put_host(struct recording *r, struct xf_err *err)
+{
+	return r->host.instance ? put_json(r, TRACE_HOST,
+					   json_incref(r->host.description),
+					   err) : 0;
 }
 
 /* The order matters: into the trace, committed, and only then to the guest. */
@@ -124,6 +149,7 @@ int recording_create(struct recording *r, struct target *t, const char *path,
 
 void recording_close(struct recording *r)
 {
+	hosttrace_stop(&r->host);
 	journal_close(&r->j);
 	klog_deinit(&r->klog);
 	free(r->rings);
@@ -220,6 +246,17 @@ static int drain_ring(struct recording *r, struct ring *ring,
 	return 0;
 }
 
+/* The host's kernel has its events whatever becomes of the guest. */
+static int drain_host(struct recording *r, struct xf_err *err)
+{
+	int rc = 0;
+
+	if (!r->full)
+		rc = hosttrace_read(&r->host, &r->j, r->key.session, err);
+	journal_commit(&r->j);
+	return rc;
+}
+
 static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
@@ -231,6 +268,7 @@ static int drain(struct recording *r, struct xf_err *err)
 		empty = empty && ring_unread(&r->rings[i]) <
 					 sizeof(struct xft_sub) + 1;
 	}
+	rc = rc ? rc : drain_host(r, err);
 	if (rc) {
 		r->full = true;
 		xf_prefix(err, rc, "disk full, what came later is missing");
@@ -252,6 +290,12 @@ static void watch_heart(struct recording *r,
 	r->beat_ns = monotonic_ns();
 	r->beat_bad = before->bad;
 	r->beat_gaps = before->gaps;
+	if (ctl.events_changed == r->events_changed)
+		return;
+	r->events_changed = ctl.events_changed;
+	recording_note(r, "a module with traced events was unloaded or loaded "
+			  "while recording; if it was another one of that name, "
+			  "its events may be shown wrongly");
 }
 
 /*
@@ -280,7 +324,7 @@ int recording_tick(struct recording *r, struct xf_err *err)
 	if (r->tracing) {
 		watch_heart(r, &before);
 		if (!rings_are_its(r))
-			return 0;
+			return drain_host(r, err);
 	}
 	rc = drain(r, err);
 	if (!rc && r->tracing && !r->full && is_beating(r) &&
@@ -327,20 +371,6 @@ static int wait_for_beat(struct wait *w, unsigned int timeout_ms,
 	return 0;
 }
 
-static void size_ring(uint64_t size, struct mailbox_start *s)
-{
-	/* About 64 sub-buffers: fine-grained loss, coarse enough to be fast. */
-	s->sub_shift = XFT_MIN_SUB_SHIFT;
-	while (s->sub_shift < XFT_MAX_SUB_SHIFT &&
-	       (size >> s->sub_shift) > 64)
-		s->sub_shift++;
-	s->nr_subs = size >> s->sub_shift;
-	if (s->nr_subs < XFT_MIN_SUBS)
-		s->nr_subs = XFT_MIN_SUBS;
-	if (s->nr_subs > XFT_MAX_SUBS)
-		s->nr_subs = XFT_MAX_SUBS;
-}
-
 /*
  * START was given up or failed. The guest may get through in spite of that:
  * then it carries out the STOP that waits for it, whenever it comes to that. A
@@ -361,12 +391,11 @@ static int undo(struct wait *w, int why, struct xf_err *err)
 	return why;
 }
 
-int recording_begin(struct recording *r, const struct recording_spec *spec,
-		    mailbox_wait_fn wait, void *arg, struct xf_err *err)
+static int begin(struct recording *r, const struct recording_spec *spec,
+		 mailbox_wait_fn wait, void *arg, struct xf_err *err)
 {
-	_cleanup_(target_sites_deinit) struct target_sites sites = { 0 };
+	_cleanup_(plan_deinit) struct plan plan = { 0 };
 	struct wait w = { r, wait, arg };
-	struct mailbox_start start = { .max_depth = spec->max_depth };
 	struct target *t = r->t;
 	int rc;
 
@@ -376,8 +405,10 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 			       "else or by a recorder that was killed: 'xftrace "
 			       "off --guest %s' ends it", t->id);
 	target_add_modules(t);
-	rc = target_find_sites(t, spec->names, spec->nr_names, &sites, err);
-	rc = rc ? rc : target_find_kfuncs(t, start.kfunc, err);
+	rc = plan_make(&plan, t, spec, err);
+	if (!rc && spec->nr_host_events)
+		rc = hosttrace_start(&r->host, t->pid, spec->host_events,
+				     spec->nr_host_events, err);
 	/* The answer renews its clocks, too. */
 	rc = rc ? rc : mailbox_request(&t->mb, XFT_CMD_PING, PING_TIMEOUT_MS,
 				       wait, arg, err);
@@ -389,13 +420,7 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	if (rc)
 		return rc;
 	r->heartbeat = t->ctl.heartbeat;
-	if (sites.nr_untraceable)
-		xf_info("%zu functions of those patterns have no ftrace hook "
-			"and are left out", sites.nr_untraceable);
-	size_ring(spec->ring_size, &start);
-	start.roots = sites.site;
-	start.nr_roots = sites.nr;
-
+	r->events_changed = t->ctl.events_changed;
 	r->spec = *spec;
 	r->key = (struct key_ctl){ .session = r->key.session + 1 };
 	free(r->rings);
@@ -403,12 +428,14 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	r->nr_rings = 0;
 	rc = put_meta(r, err);
 	rc = rc ? rc : put_symbols(r, err);
+	rc = rc ? rc : put_formats(r, &plan, err);
+	rc = rc ? rc : put_host(r, err);
 	rc = rc ? rc : change_key(r, err);
 	if (rc)
 		return rc;
 	r->starting = true;
-	rc = mailbox_start(&t->mb, &start, START_TIMEOUT_MS, drain_and_wait, &w,
-			   err);
+	rc = mailbox_start(&t->mb, &plan.start, START_TIMEOUT_MS,
+			   drain_and_wait, &w, err);
 	r->starting = false;
 	if (!rc && !r->nr_rings)
 		rc = find_rings(r, err);
@@ -417,6 +444,16 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
 	r->tracing = true;
 	r->caught_up_ns = r->beat_ns = monotonic_ns();
 	return 0;
+}
+
+int recording_begin(struct recording *r, const struct recording_spec *spec,
+		    mailbox_wait_fn wait, void *arg, struct xf_err *err)
+{
+	int rc = begin(r, spec, wait, arg, err);
+
+	if (rc)
+		hosttrace_stop(&r->host);
+	return rc;
 }
 
 struct recording_counts recording_counts(const struct recording *r)
@@ -436,10 +473,21 @@ struct recording_counts recording_counts(const struct recording *r)
 	return c;
 }
 
+/* What the host's kernel still holds of this session, and no more. */
+static void end_host(struct recording *r)
+{
+	(void)drain_host(r, NULL);
+	if (hosttrace_clock_moved(&r->host))
+		recording_note(r, "QEMU has set the guest's TSC anew: times of "
+			       "host events may be wrong");
+	hosttrace_stop(&r->host);
+}
+
 void recording_abandon(struct recording *r, const char *note)
 {
 	if (rings_are_its(r))
 		(void)drain(r, NULL);
+	end_host(r);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
 	/*
@@ -477,6 +525,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	/* Nothing writes any more: two rounds see all of every ring. */
 	for (int i = 0; i < 2 && (stopped || rings_are_its(r)); i++)
 		(void)drain(r, NULL);
+	end_host(r);
 	/* Modules that were loaded meanwhile have names now. */
 	if (stopped && !r->full && r->t->symbols) {
 		size_t known = r->t->symbols->nr;
@@ -552,6 +601,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 {
 	const struct trace_session *last;
 	uint64_t pos = 0, instance = 0;
+	struct xf_err why;
 	const void *data;
 	uint32_t type;
 	size_t len;
@@ -580,6 +630,8 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 			return rc;
 		r->key = (struct key_ctl){ e.epoch, e.session };
 	}
+	if (last->host && hosttrace_resume(&r->host, last->host, &why))
+		xf_info("%s", why.msg);
 	if (!r->t)
 		return 0;
 	rc = find_rings(r, err);

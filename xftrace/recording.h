@@ -24,21 +24,13 @@
 #include <jansson.h>
 
 #include "err.h"
+#include "hosttrace.h"
 #include "journal.h"
 #include "key.h"
 #include "klog.h"
+#include "plan.h"
 #include "ring.h"
 #include "target.h"
-
-/* What to trace, and how. Strings and arrays are borrowed. */
-struct recording_spec {
-	char *const *names;	/* as typed */
-	size_t nr_names;
-	uint32_t max_depth;
-	uint64_t ring_size;	/* bytes a CPU */
-	uint64_t key_interval_ns;
-	const char *guest;	/* what the header calls the guest */
-};
 
 /* Sums over all rings. */
 struct recording_counts {
@@ -53,11 +45,13 @@ struct recording_counts {
 struct recording {
 	struct target *t;	/* borrowed */
 	struct recording_spec spec;
+	uint32_t events_changed; /* the guest's, when formats were last kept */
 	struct journal j;
 	struct klog klog;
 	struct key_ctl key;
 	struct ring *rings;
 	size_t nr_rings;
+	struct hosttrace host;	/* if events of the host are wanted */
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t caught_up_ns;	/* all rings were empty then */

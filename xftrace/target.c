@@ -445,11 +445,14 @@ int target_find_sites(struct target *t, char *const *names, size_t nr,
 	for (size_t n = 0; n < s.functions.nr; n++) {
 		uint64_t site = find_site(&space, s.functions.syms[n].addr);
 
-		if (site)
-			s.site[s.nr++] = site;
-		else
+		if (!site) {
 			s.nr_untraceable++;
+			continue;
+		}
+		s.functions.syms[s.nr] = s.functions.syms[n];
+		s.site[s.nr++] = site;
 	}
+	s.functions.nr = s.nr;
 	if (s.nr > XFT_MAX_ROOTS) {
 		rc = xf_fail(err, -E2BIG,
 			     "these names mean %zu functions, at most %d can "
@@ -463,29 +466,27 @@ fail:
 	return rc;
 }
 
-int target_find_kfuncs(struct target *t, uint64_t ret_kfunc[XFT_NR_KFUNCS],
-		       struct xf_err *err)
+void target_find_kfuncs(const struct target *t,
+			uint64_t ret_kfunc[XFT_NR_KFUNCS])
 {
 	static const struct {
 		int index;
 		const char *name;
-		bool needed;
 	} kfuncs[] = {
-		{ XFT_KFUNC_REGISTER, "register_ftrace_graph", true },
-		{ XFT_KFUNC_UNREGISTER, "unregister_ftrace_graph", true },
-		{ XFT_KFUNC_TASK_VAR, "fgraph_get_task_var", false },
-		{ XFT_KFUNC_RET_STACK, "ftrace_graph_get_ret_stack", false },
+		{ XFT_KFUNC_REGISTER, "register_ftrace_graph" },
+		{ XFT_KFUNC_UNREGISTER, "unregister_ftrace_graph" },
+		{ XFT_KFUNC_TASK_VAR, "fgraph_get_task_var" },
+		{ XFT_KFUNC_RET_STACK, "ftrace_graph_get_ret_stack" },
+		{ XFT_KFUNC_BUFFERED_ON, "trace_buffered_event_enable" },
+		{ XFT_KFUNC_BUFFERED_OFF, "trace_buffered_event_disable" },
+		{ XFT_KFUNC_TRACING_OFF, "tracer_tracing_off" },
+		{ XFT_KFUNC_EVENT_MUTEX, "event_mutex" },
+		{ XFT_KFUNC_TEMP_BUFFER, "temp_buffer" },
+		{ XFT_KFUNC_EXPANDED, "ring_buffer_expanded" },
 	};
 
 	memset(ret_kfunc, 0, XFT_NR_KFUNCS * sizeof(*ret_kfunc));
-	for (size_t i = 0; i < ARRAY_SIZE(kfuncs); i++) {
-		int rc = symtab_address(t->symbols, kfuncs[i].name,
-					&ret_kfunc[kfuncs[i].index],
-					kfuncs[i].needed ? err : NULL);
-
-		if (rc && kfuncs[i].needed)
-			return xf_prefix(err, rc,
-					 "the guest kernel lacks function_graph");
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(kfuncs); i++)
+		(void)symtab_address(t->symbols, kfuncs[i].name,
+				     &ret_kfunc[kfuncs[i].index], NULL);
 }

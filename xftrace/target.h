@@ -75,7 +75,7 @@ void target_add_modules(struct target *t);
 struct target_sites {
 	uint64_t *site;		/* owned; guest-virtual */
 	size_t nr;
-	struct functions functions; /* what the names resolved to */
+	struct functions functions; /* functions.syms[i] has site[i] */
 	size_t nr_untraceable;	/* functions of globs without a site */
 };
 
@@ -88,8 +88,8 @@ void target_sites_deinit(struct target_sites *s);
 int target_find_sites(struct target *t, char *const *names, size_t nr,
 		      struct target_sites *ret, struct xf_err *err);
 
-/* Addresses that the guest module must be given. -ENOENT: not in the symbols. */
-int target_find_kfuncs(struct target *t, uint64_t ret_kfunc[XFT_NR_KFUNCS],
-		       struct xf_err *err);
+/* Addresses that the guest module is given; 0 where the kernel has no such. */
+void target_find_kfuncs(const struct target *t,
+			uint64_t ret_kfunc[XFT_NR_KFUNCS]);
 
 #endif

@@ -7,7 +7,7 @@
 # the guest is an instruction, the same in every run. What the host does is
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
-# more. B='cost_6.1 cost_6.12 on decode ring' chooses parts.
+# more. B='cost_6.1 cost_6.12 events on decode ring' chooses parts.
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -128,8 +128,8 @@ calls() { # read|getppid -- instructions a call, undisturbed
 # How many calls one read is: those of the most frequent tree.
 calls_a_read() { # GRAPH
 	awk '/^#/ || !/ calls-/ { next }
-		/__x64_sys_read\(\) {/ { if (n) trees[n]++; n = 0 }
-		/\(\)/ { n++ }
+		/__x64_sys_read\(.*\) {/ { if (n) trees[n]++; n = 0 }
+		/\(.*\)(;| {)/ { n++ }
 		END {
 			for (n in trees)
 				if (trees[n] > trees[best])
@@ -214,6 +214,48 @@ cost() { # KERNEL [LIMIT]
 cost_6.1() { cost 6.1 "<=430"; }
 cost_6.12() { cost 6.12; }
 
+# ---- what an event costs the guest ----
+
+stock_events() { # VALUE
+	counted "cd $tracing/events/syscalls && for e in sys_enter_read \
+		sys_exit_read sys_enter_getppid sys_exit_getppid; do
+			echo $1 >\$e/enable
+		done"
+}
+
+events() {
+	local read0 reads readx ppid0 ppids ppidx
+	start_icount 6.1
+	title "Instructions in the guest: system calls with their two events," \
+		"Linux $(release 6.1)"
+	read0=$(calls read) ppid0=$(calls getppid)
+	stock_events 1
+	reads=$(calls read) ppids=$(calls getppid)
+	stock_events 0
+	counted insmod /lib/xftrace.ko || die "no xftrace.ko"
+	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/6.1/vmlinuz" \
+		-e 'syscalls:sys_*_read' -e 'syscalls:sys_*_getppid' ||
+		die "no tracing"
+	readx=$(calls read) ppidx=$(calls getppid)
+	"$xft" -q off -o graph.txt || die "no trace"
+	stop_icount
+
+	row "getppid(), untraced" "$ppid0" instr.
+	how "echo 1 >events/syscalls/sys_{enter,exit}_getppid/enable"
+	row "a stock event of getppid()" \
+		"$(calc %.0f "($ppids - $ppid0) / 2")" instr.
+	row "a stock event of read()" \
+		"$(calc %.0f "($reads - $read0) / 2")" instr.
+	how "xftrace on -e 'syscalls:sys_*_getppid', and of read"
+	row "an event of getppid() through xftrace" \
+		"$(calc %.0f "($ppidx - $ppid0) / 2")" instr.
+	row "an event of read() through xftrace" \
+		"$(calc %.0f "($readx - $read0) / 2")" instr.
+	row "xftrace / stock" \
+		"$(calc %.2f "($readx + $ppidx - $read0 - $ppid0) / \
+			($reads + $ppids - $read0 - $ppid0)")" times "<=1.15"
+}
+
 # ---- switching on ----
 
 ms_since() { echo $((($(date +%s%N) - $1) / 1000000)); }
@@ -289,7 +331,7 @@ ring() {
 
 [ -x "$xft" ] || die "$xft is not built: make"
 build
-for part in ${B:-cost_6.1 cost_6.12 on decode ring}; do
+for part in ${B:-cost_6.1 cost_6.12 events on decode ring}; do
 	"$part"
 done
 echo

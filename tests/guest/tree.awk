@@ -73,7 +73,7 @@ function bad(why) { say("! line " NR ": " why) }
 	closes = name ~ /^[}]/
 	opens = name ~ /[{]$/
 	sub(/ \[[^]]*\]/, "", name)
-	sub(/[(][)].*/, "", name)
+	sub(/[(].*/, "", name)
 
 	if (skip >= 0) {
 		if (closes && depth == skip)

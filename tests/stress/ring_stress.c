@@ -98,8 +98,10 @@ static void *produce(void *arg)
 
 	for (n = 1; n <= s->nr; n++) {
 		if (s->fault == WRITER_PUBLISHES_FIRST &&
-		    fake_ring_prepare(f, n))
+		    fake_ring_prepare(f, n, XFT_CALL_WORDS))
 			push_misordered(f, n);
+		else if (n % 64 == 5)
+			fake_ring_push_long(f, n);
 		else
 			fake_ring_push(f, n);
 		if (n % 128 == 0) {

@@ -21,9 +21,10 @@
  *	L3	3 records are missing here
  *	S	a new sub-buffer
  *	K2	the same, masked with the key of epoch 2 (1 and 2 are known)
- *	@500	the time of the next record; else each is 10 ticks after the
- *last +500	ticks between the last record and the next !	eight bytes that
- *are no record U	a record of a type that nobody knows yet
+ *	@500	the time of the next record; else each is 10 ticks after the last
+ *	+500	ticks between the last record and the next
+ *	!	eight bytes that are no record
+ *	U	a record of a type that nobody knows yet
  */
 #ifndef FAKE_TRACE_H
 #define FAKE_TRACE_H
@@ -68,7 +69,7 @@ static const char *const fake_names[26] = {
 	"__fdget_pos",
 	"return_to_handler",
 	"do_syscall_64",
-	"tcp_sendmsg",
+	"__x64_sys_openat",
 	NULL /* u: no symbol */,
 	"fput",
 	"security_file_permission",
@@ -276,6 +277,31 @@ static inline void fake_put_call(struct fake_trace *f, uint32_t type,
 	};
 
 	fake_put(f, words, 2);
+}
+
+/* A record with @nr words behind the first, which has no length or time yet. */
+static inline void fake_put_long(struct fake_trace *f, uint64_t first,
+				 const uint64_t *more, size_t nr)
+{
+	uint64_t words[XFT_WORDS_MAX] = {
+		first | fake_time(f) | (nr + 1) << XFT_WORDS_SHIFT
+	};
+
+	memcpy(words + 1, more, nr * sizeof(*more));
+	fake_put(f, words, nr + 1);
+}
+
+/* An event of @len bytes. */
+static inline void fake_put_event(struct fake_trace *f, uint32_t context,
+				  const void *data, size_t len)
+{
+	uint64_t words[XFT_WORDS_MAX] = { 0 };
+
+	memcpy(words, data, len);
+	fake_put_long(f,
+		      XFT_EVENT | context << XFT_CTX_SHIFT |
+			      (uint64_t)(-len & 7) << XFT_DEPTH_SHIFT,
+		      words, (len + 7) / 8);
 }
 
 static inline void fake_put_task(struct fake_trace *f, uint32_t pid,

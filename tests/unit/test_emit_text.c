@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -111,6 +112,146 @@ static void test_lost(void **state)
 		  "T42:cat c2) b1) a0) a0( b1( c2( L1234 T42:cat d1( d1) a0)\n"
 		  "a0( b1( L3 T42:cat b1) a0) ! S K9 a0( S T42:cat "
 		  "a0( b1( +1500000 c2(");
+}
+
+#define COMMON                                                                 \
+	"format:\n"                                                            \
+	"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n" \
+	"\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n" \
+	"\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;"       \
+	"\tsigned:0;\n"                                                        \
+	"\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
+
+static const char tick_format[] =
+	"name: tick\nID: 7\n" COMMON
+	"\tfield:int n;\toffset:8;\tsize:4;\tsigned:1;\n\n"
+	"print fmt: \"n=%d\", REC->n\n";
+
+static const char openat_format[] =
+	"name: sys_enter_openat\nID: 9\n" COMMON
+	"\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n"
+	"\tfield:int dfd;\toffset:16;\tsize:8;\tsigned:0;\n"
+	"\tfield:const char * filename;\toffset:24;\tsize:8;\tsigned:0;\n"
+	"\tfield:int flags;\toffset:32;\tsize:8;\tsigned:0;\n"
+	"\tfield:umode_t mode;\toffset:40;\tsize:8;\tsigned:0;\n\n"
+	"print fmt: \"dfd: 0x%08lx\", ((unsigned long)(REC->dfd))\n";
+
+static void put_formats(struct fake_trace *f, const char *since,
+			const char *first, const char *second)
+{
+	json_t *j = json_pack("{s:s, s:[{s:s, s:s}, {s:s, s:s}]}", "since",
+			      since, "events", "system", "test", "format",
+			      first, "system", "syscalls", "format", second);
+	_cleanup_free_ char *text = json_dumps(j, 0);
+
+	json_decref(j);
+	fake_must(fake_text_chunk(f, TRACE_EVENTS, text));
+}
+
+static void put_tick(struct fake_trace *f, int n, size_t len)
+{
+	struct {
+		uint16_t type;
+		uint8_t flags, count;
+		int32_t pid, n, more;
+	} tick = { .type = 7, .pid = 42, .n = n };
+
+	fake_put_event(f, n < 0 ? XFT_CTX_IRQ : XFT_CTX_TASK, &tick, len);
+}
+
+/* Entry or return of __x64_sys_openat. */
+static void put_openat(struct fake_trace *f, uint32_t type,
+		       const uint64_t *more, size_t nr)
+{
+	uint64_t words[32] = { (uint32_t)fake_addr('t') |
+			       (fake_addr('s') + 0x15) << 32 };
+
+	for (size_t i = 0; i < nr; i++)
+		words[1 + i] = more[i];
+	fake_put_long(f, type, words, nr + 1);
+}
+
+/* Events among calls, system calls with what they were given. */
+static void test_events(void **state)
+{
+	static const uint64_t string = 0x7773736170ull; /* "passw" */
+	const uint64_t args[] = { 4, -100ull & UINT32_MAX, 0x7000, O_CLOEXEC,
+				  0, 1 | 5 << 8, string };
+	const uint64_t cut[] = { 4, 3, 0x7000, O_RDWR | O_CREAT, 0644,
+				 1 | 5 << 8 | XFT_STR_CUT, string };
+	const uint64_t missing[] = { 4, 3, 0x7000, 0, 0, 1 | XFT_STR_FAULT };
+	const uint64_t ok[] = { 3 }, enoent[] = { -2 };
+	const uint64_t late[] = { 4, 1 | 5 << 8, string };
+	/* Lengths and counts that point beyond their end. */
+	const uint64_t hostile[] = { 200, 1 }, hostile2[] = { 4, 3, 1 },
+		       hostile3[] = { 4, 3, 1, 0, 0, 1 | 4000 << 8, string },
+		       hostile4[] = { 3, UINT64_MAX, UINT64_MAX };
+	struct fake_trace f;
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	put_formats(&f, "0x0", tick_format, openat_format);
+	fake_records(&f, "T42:cat");
+	put_tick(&f, 1, 12);
+	put_openat(&f, XFT_ENTRY, args, 7);
+	put_tick(&f, -2, 12);
+	fake_records(&f, "b1(");
+	put_tick(&f, 3, 12);
+	fake_records(&f, "b1)");
+	put_openat(&f, XFT_RETURN, ok, 1);
+	/* A leaf, and one whose string came later. */
+	put_openat(&f, XFT_ENTRY, cut, 7);
+	put_openat(&f, XFT_RETURN, enoent, 1);
+	put_openat(&f, XFT_ENTRY, missing, 6);
+	fake_records(&f, "b1( b1)");
+	put_openat(&f, XFT_RETURN, late, 3);
+	/* No result; no arguments; no end. */
+	put_openat(&f, XFT_ENTRY, args, 7);
+	put_openat(&f, XFT_RETURN, NULL, 0);
+	put_openat(&f, XFT_ENTRY, NULL, 0);
+	put_openat(&f, XFT_RETURN, ok, 1);
+	/* Too short, of no known event. */
+	put_tick(&f, 4, 10);
+	fake_put_event(&f, 0, "\x63\0\0\0\0\0\0\0", 8);
+	put_openat(&f, XFT_ENTRY, hostile, 2);
+	put_openat(&f, XFT_RETURN, hostile4, 3);
+	put_openat(&f, XFT_ENTRY, hostile2, 3);
+	put_openat(&f, XFT_RETURN, hostile4, 3);
+	put_openat(&f, XFT_ENTRY, hostile3, 7);
+	put_openat(&f, XFT_RETURN, hostile4, 3);
+	put_openat(&f, XFT_ENTRY, args, 7);
+	fake_must(fake_text_chunk(&f, TRACE_END, "{}"));
+	assert_text(&f, "text-events");
+}
+
+/* Ids get another meaning when modules come and go: by time. */
+static void test_formats_change(void **state)
+{
+	static const char tock[] =
+		"name: tock\nID: 7\n" COMMON
+		"\tfield:int m;\toffset:8;\tsize:4;\tsigned:1;\n\n"
+		"print fmt: \"m=%d\", REC->m\n";
+	_cleanup_(buf_deinit) struct buf got = BUF_INIT;
+	struct fake_trace f;
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	put_formats(&f, "0x0", tick_format, openat_format);
+	fake_records(&f, "@1000 T42:cat");
+	put_tick(&f, 1, 12);
+	put_formats(&f, "0x7d0", tock, "no description");
+	fake_records(&f, "@1999");
+	put_tick(&f, 2, 12);
+	put_tick(&f, 3, 12);
+	put_openat(&f, XFT_ENTRY, (uint64_t[]){ 1, 5 }, 2);
+	put_openat(&f, XFT_RETURN, NULL, 0);
+	fake_trace_seal(&f);
+	draw(&f.t, &got);
+	assert_non_null(strstr(got.data, "/* tick: n=1 */"));
+	assert_non_null(strstr(got.data, "/* tick: n=2 */"));
+	assert_non_null(strstr(got.data, "/* tock: m=3 */"));
+	assert_non_null(strstr(got.data, "__x64_sys_openat(dfd: 5, "));
+	fake_trace_close(&f);
 }
 
 /* Callers that are worth a word, and names that there are none for. */
@@ -302,6 +443,8 @@ int main(void)
 		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_irq),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_formats_change),
 		cmocka_unit_test(test_callers),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_hostile_meta),

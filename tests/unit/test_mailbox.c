@@ -179,14 +179,72 @@ static void test_requests(void **state)
 	assert_int_equal(b.asked[2], XFT_CMD_STOP);
 	assert_int_equal(b.asked[3], XFT_CMD_RELEASE);
 
-	/* None, and too many. */
-	start.nr_roots = 0;
-	assert_true(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err) < 0);
+	/* Too many. */
 	start.nr_roots = XFT_MAX_ROOTS + 1;
 	assert_int_equal(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err),
 			 -E2BIG);
 	assert_non_null(strstr(err.msg, "8193 functions"));
 	assert_int_equal(b.nr_asked, 4);
+	block_stop(&b);
+	fake_guest_close(&g);
+}
+
+/* The list of events, as the guest walks it. */
+static void test_events(void **state)
+{
+	static const struct mailbox_event events[] = {
+		{ "sched:sched_switch", 314 },
+		{ "a:b", 65535 },
+		{ "x:y", 1 },
+	};
+	struct mailbox_start start = { .sub_shift = 12,
+				       .nr_subs = 4,
+				       .nr_events = 3,
+				       .events = events };
+	const struct xft_event_want *want;
+	struct mailbox_event *many;
+	struct mailbox mb = { 0 };
+	char name[300] = "";
+	struct fake_guest g;
+	struct xf_err err;
+	struct block b;
+	uint32_t pos = 0;
+
+	fake_guest_open(&g, MIB);
+	block_put(&b, &g, 0x20000);
+	block_start(&b);
+	find_live(&mb, &g);
+	assert_int_equal(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err),
+			 0);
+	assert_int_equal(b.mbox->nr_events, 3);
+	assert_int_equal(b.mbox->nr_roots, 0);
+	for (int i = 0; i < 3; i++) {
+		want = (const void *)(b.mbox->events + pos);
+		assert_int_equal(want->id, events[i].id);
+		assert_int_equal(want->len, strlen(want->name) + 1);
+		assert_string_equal(want->name, events[i].name);
+		pos += sizeof(*want) + (want->len + 3) / 4 * 4;
+	}
+
+	/* A name, and a list, that do not fit: nothing is asked. */
+	memset(name, 'x', sizeof(name) - 1);
+	start.events = &(struct mailbox_event){ .name = name };
+	start.nr_events = 1;
+	assert_int_equal(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err),
+			 -ENAMETOOLONG);
+	name[100] = '\0';
+	start.nr_events = XFT_EVENTS_SIZE / 108 + 1;
+	many = calloc(start.nr_events, sizeof(*many));
+	for (uint32_t i = 0; i < start.nr_events; i++)
+		many[i].name = name;
+	start.events = many;
+	assert_int_equal(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err),
+			 -E2BIG);
+	assert_int_equal(b.nr_asked, 2);
+	start.nr_events--;
+	assert_int_equal(mailbox_start(&mb, &start, LONG_MS, NULL, NULL, &err),
+			 0);
+	free(many);
 	block_stop(&b);
 	fake_guest_close(&g);
 }
@@ -269,6 +327,9 @@ static void test_refusals(void **state)
 	block_put(&b, &g, 0x20000);
 	block_start(&b);
 	find_live(&mb, &g);
+	/* Kernel functions that were given, so they were wrong. */
+	for (int i = 0; i < XFT_NR_KFUNCS; i++)
+		b.mbox->kfunc[i] = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		int rc;
 
@@ -546,6 +607,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_seq),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_hostile_release),
