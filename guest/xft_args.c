@@ -36,22 +36,26 @@ void xft_args_start(void)
 			       XFT_STRING_MAX);
 }
 
-static __always_inline u64 xft_arg(const struct pt_regs *regs, bool ia32, u32 i)
+/* All six registers, whatever the call makes of them. */
+static __always_inline void xft_take_registers(u64 *p, bool ia32)
 {
-	switch (i) {
-	case 0:
-		return ia32 ? (u32)regs->bx : regs->di;
-	case 1:
-		return ia32 ? (u32)regs->cx : regs->si;
-	case 2:
-		return ia32 ? (u32)regs->dx : regs->dx;
-	case 3:
-		return ia32 ? (u32)regs->si : regs->r10;
-	case 4:
-		return ia32 ? (u32)regs->di : regs->r8;
-	default:
-		return ia32 ? (u32)regs->bp : regs->r9;
+	const struct pt_regs *regs = task_pt_regs(current);
+
+	if (unlikely(ia32)) {
+		p[0] = (u32)regs->bx;
+		p[1] = (u32)regs->cx;
+		p[2] = (u32)regs->dx;
+		p[3] = (u32)regs->si;
+		p[4] = (u32)regs->di;
+		p[5] = (u32)regs->bp;
+		return;
 	}
+	p[0] = regs->di;
+	p[1] = regs->si;
+	p[2] = regs->dx;
+	p[3] = regs->r10;
+	p[4] = regs->r8;
+	p[5] = regs->r9;
 }
 
 /*
@@ -84,23 +88,12 @@ static __always_inline struct task_struct **xft_missed_slot(void)
 	return &xft_missed[hash_ptr(current, XFT_MISSED_BITS)];
 }
 
-notrace u32 xft_args_take(u64 root, u64 **ret_words)
+/* What the @nr @args point to, to @p and not beyond @end. Returns its end. */
+static noinline notrace u64 *xft_take_memory(u64 root, const u64 *args, u32 nr,
+					     u64 *p, const u64 *end)
 {
-	const struct pt_regs *regs = task_pt_regs(current);
-	u32 strings = XFT_ROOT_STRINGS(root), bytes = XFT_ROOT_BYTES(root);
-	u32 nr = min_t(u32, XFT_ROOT_ARGS(root), XFT_MAX_ARGS);
-	u64 *start = *this_cpu_ptr(&xft_args), *p = start;
-	u64 *end = start + XFT_LONG_WORDS - XFT_CALL_WORDS;
-	u64 *args = start + 1;
-	u32 i;
+	u32 strings = XFT_ROOT_STRINGS(root), bytes = XFT_ROOT_BYTES(root), i;
 
-	*ret_words = start;
-	/* A kernel thread has no caller. */
-	if (current->flags & PF_KTHREAD)
-		nr = 0;
-	*p++ = nr;
-	for (i = 0; i < nr; i++)
-		*p++ = xft_arg(regs, root & XFT_ROOT_IA32, i);
 	for (i = 0; i < nr; i++) {
 		bool is_string = strings >> i & 1;
 		u32 len, max = xft_string_max;
@@ -122,21 +115,37 @@ notrace u32 xft_args_take(u64 root, u64 **ret_words)
 		memset((u8 *)(p + 1) + len, 0, -len & 7);
 		p += 1 + (len + 7) / 8;
 	}
+	return p;
+}
+
+notrace u32 xft_args_take(u64 root, u64 **ret_words)
+{
+	u64 *start = *this_cpu_ptr(&xft_args), *p = start + 1;
+	u32 nr = XFT_ROOT_ARGS(root);
+
+	/* A kernel thread has no caller. */
+	if (unlikely(nr > XFT_MAX_ARGS || current->flags & PF_KTHREAD))
+		nr = 0;
+	*ret_words = start;
+	*start = nr;
+	xft_take_registers(p, root & XFT_ROOT_IA32);
+	p += nr;
+	if (XFT_ROOT_STRINGS(root) | XFT_ROOT_BYTES(root))
+		p = xft_take_memory(root, start + 1, nr, p,
+				    start + XFT_LONG_WORDS - XFT_CALL_WORDS);
 	return p - start;
 }
 
 notrace u32 xft_args_again(u64 root, u64 **ret_words)
 {
 	struct task_struct **slot = xft_missed_slot();
-	u32 nr, numbers;
+	u32 nr;
 
 	*ret_words = *this_cpu_ptr(&xft_args) + 1;
 	if (likely(READ_ONCE(*slot) != current))
 		return 0;
 	WRITE_ONCE(*slot, NULL);
-	nr = xft_args_take(root, ret_words);
-	numbers = 1 + (*ret_words)[0];
-	memset(*ret_words, 0, numbers * sizeof(u64));
-	*ret_words += numbers;
-	return nr - numbers;
+	nr = xft_args_take(root, ret_words) - 1 - **ret_words;
+	*ret_words += 1 + **ret_words;
+	return nr;
 }

@@ -214,27 +214,31 @@ static __always_inline u64 xft_entry_word(u32 func)
 }
 
 /*
- * A record of a system call, with @nr more words than the two of any call; it
- * takes the slow path. Interrupts are off. In clear the words are nowhere but
- * with the caller, afterwards.
+ * A record of a system call, with @nr more words than the two of any call.
+ * Interrupts are off. Afterwards the words are with the caller, in clear, and
+ * nowhere else.
  */
-static notrace void xft_record_syscall(u64 first, u64 second, u64 *more, u32 nr)
+static __always_inline void xft_record_syscall(u64 first, u64 second, u64 *more,
+					       u32 nr)
 {
+	struct xft_ring *r = this_cpu_read(xft_ring_main);
 	u32 i, words = XFT_CALL_WORDS + nr;
-	u64 tsc = rdtsc();
-	struct xft_ring *r = xft_push_prepare(&first, words, tsc);
-	u64 *dst;
+	u64 tsc = rdtsc(), key, *dst;
 
-	if (r) {
-		dst = xft_ring_next(r);
-		dst[1] = second ^ r->key;
-		for (i = 0; i < nr; i++)
-			dst[XFT_CALL_WORDS + i] = more[i] ^ r->key;
-		xft_ring_put(r, tsc, first, words);
+	if (unlikely(!xft_in_task() || !xft_ring_room(r, current, words) ||
+		     !xft_is_named(r, current)))
+		r = xft_push_prepare(&first, words, tsc);
+	if (unlikely(!r))
+		return;
+	key = r->key;
+	dst = xft_ring_next(r);
+	dst[1] = second ^ key;
+	for (i = 0; i < nr; i++) {
+		dst[XFT_CALL_WORDS + i] = more[i] ^ key;
+		WRITE_ONCE(more[i], 0); /* and no call of memset() */
 	}
-	memset(more, 0, nr * sizeof(*more));
+	xft_ring_put(r, tsc, first, words);
 }
-NOKPROBE_SYMBOL(xft_record_syscall);
 
 static notrace void xft_enter_syscall(u64 root, u32 depth)
 {

@@ -27,7 +27,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	_cleanup_(opt_list_deinit) struct opt_list host_events = { 0 };
 	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
 	uint64_t string_max = 128;
-	bool keep_stock = false;
+	bool keep_stock = false, no_args = false;
 	const struct opt opts[] = {
 		{ "event", 'e', OPT_LIST, &events, "EVENT",
 		  "record this trace event (may be repeated)", 0, 0 },
@@ -43,11 +43,13 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		  "System.map, vmlinux or vmlinuz of the guest", 0, 0 },
 		{ "depth", 'd', OPT_NUMBER, &depth, "N",
 		  "leave out calls nested deeper than N", 1, 255 },
+		{ "no-args", 0, OPT_FLAG, &no_args, NULL,
+		  "leave out arguments and results of system calls", 0, 0 },
 		{ "string-size", 0, OPT_SIZE, &string_max, "SIZE",
 		  "bytes kept of a string argument (default 128)", 0,
 		  XFT_STRING_MAX },
 		{ "keep-stock", 0, OPT_FLAG, &keep_stock, NULL,
-		  "leave a readable copy of events in the guest's ring", 0, 0 },
+		  "leave a readable copy of events in the guest", 0, 0 },
 		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
 		  "change the key this often (default 1s)", 10000000,
 		  600000000000 },
@@ -93,6 +95,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		.host_events = host_events.item,
 		.nr_host_events = host_events.nr,
 		.keep_stock = keep_stock,
+		.no_args = no_args,
 		.max_depth = depth,
 		.string_max = (string_max + 7) / 8 * 8,
 		.ring_size = ring,

@@ -15,7 +15,7 @@ static const struct verb {
 	int (*run)(int argc, char **argv, struct xf_err *err);
 	const char *help;
 } verbs[] = {
-	{ "on", cmd_on, "start tracing functions of a guest" },
+	{ "on", cmd_on, "start tracing functions and events" },
 	{ "off", cmd_off, "stop, and draw trace_graph.txt" },
 	{ "status", cmd_status, "how a recording is doing" },
 	{ "report", cmd_report, "draw a raw trace once more" },

@@ -153,7 +153,8 @@ static int plan_functions(struct plan *p, struct target *t,
 	if (p->sites.nr_untraceable)
 		xf_info("%zu functions of those patterns have no ftrace hook "
 			"and are left out", p->sites.nr_untraceable);
-	find_calls(p, t);
+	if (!spec->no_args)
+		find_calls(p, t);
 	find_graph(p, t);
 	for (size_t i = 0; i < p->sites.nr; i++)
 		p->sites.site[i] = (uint32_t)p->sites.site[i] |

@@ -32,6 +32,7 @@ struct recording_spec {
 	size_t nr_host_events;
 	bool keep_stock;	/* leave readable copies of events in the guest */
 	uint32_t max_depth;
+	bool no_args;		/* calls only, not what they were given */
 	uint32_t string_max;	/* bytes kept of a string argument */
 	uint64_t ring_size;	/* bytes a CPU */
 	uint64_t key_interval_ns;

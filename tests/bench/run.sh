@@ -149,7 +149,7 @@ floor_on='
 
 cost() { # KERNEL [LIMIT]
 	local kernel=$1 limit=${2-} n bytes
-	local read0 read1 ppid1 readf readx ppidx reads ppids readz
+	local read0 read1 ppid1 readf readx reada ppidx reads ppids readz
 
 	start_icount "$kernel"
 	title "Instructions in the guest: read() of 8 bytes from /dev/zero," \
@@ -170,13 +170,17 @@ cost() { # KERNEL [LIMIT]
 	counted "cd $tracing && { $stock_off; }"
 
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
-		sys_read || die "no tracing"
+		--no-args sys_read || die "no tracing"
 	status '.trace_bytes, .records' >bytes
 	readx=$(calls read)
 	sleep 0.5
 	status '.trace_bytes, .records' >>bytes
 	bytes=$(paste -s bytes | awk '{ printf "%.1f", ($3 - $1) / ($4 - $2) * 2 }')
 	ppidx=$(calls getppid)
+	"$xft" -q off -o graph.txt || die "no trace"
+	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
+		sys_read || die "no tracing"
+	reada=$(calls read)
 	"$xft" -q off -o graph.txt || die "no trace"
 	readz=$(calls read)
 	stop_icount
@@ -188,7 +192,7 @@ cost() { # KERNEL [LIMIT]
 	row "after 'xftrace off', against not loaded" \
 		"$(calc %.2f "100 * ($readz - $read0) / $read0")" % "<=0.2"
 	row "traced kernel calls in one read()" "$n" calls
-	how "xftrace on --qmp SOCKET --symbols vmlinuz sys_read"
+	how "xftrace on --qmp SOCKET --symbols vmlinuz --no-args sys_read"
 	row "recorded by xftrace" "$readx" instr.
 	how "$stock_on"
 	row "recorded by the stock function_graph tracer" "$reads" instr.
@@ -196,6 +200,9 @@ cost() { # KERNEL [LIMIT]
 		row "hooks that record nothing (floor.ko)" "$readf" instr.
 	row "a traced call: xftrace" \
 		"$(calc %.0f "($readx - $read0) / $n")" instr. "$limit"
+	how "xftrace on ... sys_read, without --no-args"
+	row "a system call's arguments and result" \
+		"$(calc %.0f "$reada - $readx")" instr.
 	row "a traced call: stock function_graph" \
 		"$(calc %.0f "($reads - $read0) / $n")" instr.
 	[ -z "${readf-}" ] ||

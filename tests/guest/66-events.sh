@@ -11,7 +11,7 @@ tracing=/sys/kernel/tracing
 module=/sys/module/evmod/parameters
 
 on() { "$xft" -q on --guest "$guest" "$@"; }
-off() { rm -f trace_graph.txt; "$xft" -q off --guest "$guest" "$@"; }
+off() { rm -f trace_graph.txt; "$xft" -q off --guest "$guest"; }
 total() { sed -n "s/^# totals: .* \([0-9]*\) $1.*/\1/p" trace_graph.txt; }
 in_graph() { grep -qE -- "$1" trace_graph.txt; }
 

@@ -379,6 +379,14 @@ static void test_hostile_release(void **state)
 	assert_true(strlen(ctl.release) < sizeof(ctl.release));
 	b.status = -ENOENT;
 	b.detail = XFT_DETAIL_KFUNC;
+	/* The function is missing here, and another one is wrong. */
+	assert_int_equal(
+		mailbox_request(&mb, XFT_CMD_START, LONG_MS, NULL, NULL, &err),
+		-EOPNOTSUPP);
+	assert_printable(err.msg);
+	assert_non_null(strstr(err.msg, "no function_graph"));
+	b.mbox->kfunc[XFT_KFUNC_EVENT_MUTEX] = 1;
+	b.detail = XFT_DETAIL_KFUNC + XFT_KFUNC_EVENT_MUTEX;
 	assert_int_equal(
 		mailbox_request(&mb, XFT_CMD_START, LONG_MS, NULL, NULL, &err),
 		-ENOENT);
