@@ -67,28 +67,58 @@ int io_read_file(const char *path, size_t max, struct buf *ret_data,
 	return 0;
 }
 
+/* In the folder of @path; -1: not every file system can do that. */
+static int open_unnamed(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder =
+		slash ? strndup(path, slash - path + 1) : strdup(".");
+
+	if (!folder)
+		abort();
+	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 int io_replace_begin(struct io_replace *r, const char *path, struct xf_err *err)
 {
 	struct io_replace new = IO_REPLACE_INIT;
 	struct stat st;
 
+	if (asprintf(&new.tmp, "%s.XXXXXX", path) < 0)
+		abort();
 	new.path = strdup(path);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		new.fd = open(path, O_WRONLY | O_CLOEXEC);
-	} else if (asprintf(&new.tmp, "%s.XXXXXX", path) < 0) {
-		new.tmp = NULL;
-		errno = ENOMEM;
+		new.in_place = true;
 	} else {
-		new.fd = mkostemp(new.tmp, O_CLOEXEC);
+		new.fd = *path ? open_unnamed(path) : -1;
+		if (new.fd < 0) {
+			new.fd = mkostemp(new.tmp, O_CLOEXEC);
+			new.has_tmp = new.fd >= 0;
+		}
 	}
 	if (new.fd < 0) {
 		int rc = xf_fail_errno(err, "cannot write %s", path);
 
-		free(xf_take(new.tmp));
 		io_replace_cancel(&new);
 		return rc;
 	}
 	*r = new;
+	return 0;
+}
+
+/* Only now, for a moment, the new file has a name of its own. */
+static int name_it(struct io_replace *r)
+{
+	char fd[32];
+
+	snprintf(fd, sizeof(fd), "/proc/self/fd/%d", r->fd);
+	snprintf(r->tmp + strlen(r->path), strlen(".XXXXXX") + 1, ".%06u",
+		 (unsigned int)getpid() % 1000000);
+	unlink(r->tmp);
+	if (linkat(AT_FDCWD, fd, AT_FDCWD, r->tmp, AT_SYMLINK_FOLLOW))
+		return -1;
+	r->has_tmp = true;
 	return 0;
 }
 
@@ -97,9 +127,11 @@ int io_replace_commit(struct io_replace *r, mode_t mode, struct xf_err *err)
 	mode_t mask = umask(0);
 
 	umask(mask);
-	if (r->tmp && (fchmod(r->fd, mode & ~mask) || rename(r->tmp, r->path)))
+	if (!r->in_place &&
+	    (fchmod(r->fd, mode & ~mask) || (!r->has_tmp && name_it(r)) ||
+	     rename(r->tmp, r->path)))
 		return xf_fail_errno(err, "%s", r->path);
-	free(xf_take(r->tmp));
+	r->has_tmp = false;
 	io_replace_cancel(r);
 	return 0;
 }
@@ -108,7 +140,7 @@ void io_replace_cancel(struct io_replace *r)
 {
 	if (r->fd >= 0)
 		close(r->fd);
-	if (r->tmp)
+	if (r->has_tmp)
 		unlink(r->tmp);
 	free(r->tmp);
 	free(r->path);
@@ -132,26 +164,20 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 
 int io_open_unnamed(const char *beside, struct xf_err *err)
 {
-	const char *slash = beside ? strrchr(beside, '/') : NULL;
-	const char *folder = getenv("TMPDIR") ?: "/tmp";
-	int len = strlen(folder), fd;
+	const char *tmp = getenv("TMPDIR") ?: "/tmp";
 	_cleanup_free_ char *name = NULL;
+	int fd;
 
-	if (beside) {
-		folder = slash ? beside : ".";
-		len = slash ? slash - beside + 1 : 1;
-	}
-	if (asprintf(&name, "%.*s/xftrace.XXXXXX", len, folder) < 0)
+	if (beside ? asprintf(&name, "%s.XXXXXX", beside) < 0 :
+		     asprintf(&name, "%s/xftrace.XXXXXX", tmp) < 0)
 		abort();
-	name[len] = '\0';
-	fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = open_unnamed(name);
 	if (fd >= 0)
 		return fd;
-	/* Not every file system can do that. */
-	name[len] = '/';
 	fd = mkostemp(name, O_CLOEXEC);
 	if (fd < 0)
-		return xf_fail_errno(err, "cannot write %s", name);
+		return xf_fail_errno(err, "no temporary file beside %s",
+				     beside ? beside : tmp);
 	unlink(name);
 	return fd;
 }

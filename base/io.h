@@ -5,6 +5,7 @@
 #ifndef XF_IO_H
 #define XF_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -34,6 +35,8 @@ int io_read_file(const char *path, size_t max, struct buf *ret_data,
 struct io_replace {
 	int fd;
 	char *path, *tmp;	/* owned */
+	bool has_tmp;		/* there is a file of that name */
+	bool in_place;		/* a device or a pipe */
 };
 
 #define IO_REPLACE_INIT { .fd = -1 }
