@@ -21,6 +21,7 @@ static bool is_tracers(const struct dattype *t)
 
 static void measure(struct dattype *t)
 {
+	t->len = DATTYPES_COMMON;
 	for (uint32_t i = 0; i < t->type->nr_members; i++) {
 		const struct tep_member *m = &t->type->members[i];
 

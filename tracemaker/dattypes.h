@@ -14,14 +14,16 @@
 #include "buf.h"
 #include "formats.h"
 
-#define DATTYPES_IDS 65536u
+#define DATTYPES_IDS	 65536u
+#define DATTYPES_COMMON	 8u /* bytes that every record begins with */
 /* The tracers' own events, for which a trace.dat has a section of their own. */
 #define DATTYPES_TRACERS "ftrace"
 
 struct dattype {
 	char *text;		/* owned; the description */
 	const struct tep_type *type;
-	uint32_t len;		/* bytes up to the end of its last field */
+	uint32_t len;		/* bytes up to the end of its last field; at
+				 * least DATTYPES_COMMON */
 	bool dynamic;		/* has fields that say where the rest lies */
 	bool ours;		/* the guest means something else by this id */
 };

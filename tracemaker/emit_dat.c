@@ -22,7 +22,8 @@
 
 /* One more byte than the guest's always fits behind it. */
 #define RECORD_MAX (DATPAGES_RECORD - 4)
-#define NR_NAMES 65536	/* tasks; more than that stay without a name */
+#define NR_NAMES   65536 /* a hash table of the names of tasks */
+#define MAX_NAMES  49152 /* more tasks than that stay without one */
 
 /* What every record begins with. */
 struct common {
@@ -31,6 +32,7 @@ struct common {
 	uint8_t preempt_count;
 	uint32_t pid;
 };
+_Static_assert(sizeof(struct common) == DATTYPES_COMMON, "as it is counted");
 
 /* The stock tracer's flags for where a record was made. */
 static const uint8_t context_flags[] = {
@@ -85,7 +87,7 @@ struct dat_emitter {
 	struct dattypes types;
 	struct graph_type entry, ret;
 	uint16_t unknown;	/* id of own_unknown; 0: not needed yet */
-	struct pid_name *names;	/* a hash table */
+	struct pid_name *names;
 	uint32_t nr_names;
 	uint64_t zero_tsc;	/* of the session's first record */
 	uint64_t zero_ns;	/* its time */
@@ -114,7 +116,7 @@ static void note_name(struct dat_emitter *d, const struct task *t)
 	while (n->pid != t->pid && n->pid)
 		n = &d->names[++i % NR_NAMES];
 	if (!n->pid) {
-		if (!t->pid || d->nr_names == NR_NAMES * 3 / 4)
+		if (!t->pid || d->nr_names == MAX_NAMES)
 			return;
 		n->pid = t->pid;
 		d->nr_names++;
@@ -289,12 +291,12 @@ static void find_graph_type(struct dat_emitter *d, struct graph_type *g,
 static void set_times(struct dat_emitter *d, const struct call_stats *s)
 {
 	const struct trace_session *session = d->e.session;
-	uint64_t real = session->clock_real_ns;
+	uint64_t real = session->clock_real_ns, first = s->first_tsc;
 
-	if (s->first_tsc >= session->clock_tsc)
-		real += emit_ns(&d->e, s->first_tsc - session->clock_tsc);
-	else
-		real -= emit_ns(&d->e, session->clock_tsc - s->first_tsc);
+	if (first >= session->clock_tsc)
+		real += emit_ns(&d->e, first - session->clock_tsc);
+	else if (first)
+		real -= emit_ns(&d->e, session->clock_tsc - first);
 	if (session == d->e.trace->sessions)
 		d->first_real_ns = real;
 	d->zero_tsc = s->first_tsc;

@@ -86,10 +86,9 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 		{ "guest", 'g', OPT_STRING, &guest, "NAME",
 		  "which, if several guests are recorded", 0, 0 },
 		{ "output", 'o', OPT_STRING, &output, "FILE",
-		  "write FILE (default trace_graph.txt, trace.dat; -: stdout)",
-		  0, 0 },
+		  "write FILE (default trace_graph.txt; -: stdout)", 0, 0 },
 		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
-		  "text, or a trace.dat for trace-cmd and KernelShark", 0, 0 },
+		  "text, or what trace-cmd and KernelShark read", 0, 0 },
 		{ "raw", 0, OPT_STRING, &raw, "FILE",
 		  "keep the raw trace, with its keys, in FILE", 0, 0 },
 		{ 0 }

@@ -15,7 +15,7 @@ int cmd_report(int argc, char **argv, struct xf_err *err)
 		{ "output", 'o', OPT_STRING, &output, "FILE",
 		  "write FILE instead of stdout", 0, 0 },
 		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
-		  "text, or a trace.dat for trace-cmd and KernelShark", 0, 0 },
+		  "text, or what trace-cmd and KernelShark read", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {

@@ -334,7 +334,8 @@ static void test_times(void **state)
 	struct dat d;
 
 	make(&d, "T42:cat @1000 a0( @135217 a0) @269435 a0( @403652 a0)\n"
-		 "@3000000000000 a0( @3000000000000 a0) C0n @500 T42:cat a0(");
+		 "@3000000000000 a0( @3000000000000 a0) @2000 b0(\n"
+		 "C0n @500 T42:cat a0(");
 	assert_cpu(&d, 0,
 		   "0 pid 42 flags 0 a0(\n"
 		   "500 pid 42 flags 0 a0(\n"
@@ -343,7 +344,8 @@ static void test_times(void **state)
 		   "403152 pid 42 flags 0 a0) 268935..403152\n"
 		   "2999999999500 pid 42 flags 0 a0(\n"
 		   "2999999999500 pid 42 flags 0 a0) "
-		   "2999999999500..2999999999500\n");
+		   "2999999999500..2999999999500\n"
+		   "2999999999500 pid 42 flags 0 b0(\n");
 	dat_close(&d);
 }
 
@@ -479,6 +481,7 @@ static void print_text(const struct dat *d, struct tep_record *r, void *arg)
 		uint32_t word;
 
 		memcpy(&word, p + 12, 4);
+		assert_true((word & 0xffff) < (uint32_t)r->size);
 		assert_true((word & 0xffff) + (word >> 16) <= (uint32_t)r->size);
 		assert_int_equal(p[r->size - 1], 0);
 	}
@@ -514,6 +517,7 @@ static void test_hostile(void **state)
 	put_path(&f, 16, 60000, "abcd", 4);
 	put_path(&f, 60000, 60000, "abcd", 4);
 	put_path(&f, 20, 0, "abcd", 4);
+	put_path(&f, 24, 0, "abcd", 4);
 	fake_put_event(&f, 0, "\x01\x01\0\0\x2a\0\0\0", 8);
 	fake_put_event(&f, 0, "\x01\x01\0\0\x2a\0\0\0\1\2\3\4\xff", 13);
 	fake_put_event(&f, 0, "\x01", 1);
@@ -523,7 +527,7 @@ static void test_hostile(void **state)
 	each_record(&d, 0, print_text, &got);
 	assert_string_equal(got.data,
 			    "path: n=0 abc\npath: n=0 abcd\npath: n=0 abcd\n"
-			    "path: n=0 \npath: n=0 \n"
+			    "path: n=0 \npath: n=0 \npath: n=0 \n"
 			    "path: n=0 \npath: n=67305985 \n"
 			    "unknown_event: of type 1, not described\n"
 			    "unknown_event: of type 99, not described\n"
@@ -678,6 +682,19 @@ static void test_real_formats(void **state)
 	event_texts_close(&texts);
 }
 
+/* A CPU that no guest has. */
+static void test_far_cpu(void **state)
+{
+	const struct trace_span span = { .session = 1, .cpu = XFT_MAX_CPUS };
+	struct fake_trace f;
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	assert_int_equal(fake_chunk(&f, TRACE_SPAN, &span, sizeof(span)),
+			 -EBADMSG);
+	fake_trace_close(&f);
+}
+
 static void test_full_disk(void **state)
 {
 	struct sink sink = { .fd = open("/dev/full", O_WRONLY | O_CLOEXEC) };
@@ -715,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_real_formats),
+		cmocka_unit_test(test_far_cpu),
 		cmocka_unit_test(test_full_disk),
 	};
 
