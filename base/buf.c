@@ -10,28 +10,24 @@ void buf_deinit(struct buf *b)
 	*b = (struct buf)BUF_INIT;
 }
 
-char *buf_reserve(struct buf *b, size_t more)
+char *buf_grow(struct buf *b, size_t more)
 {
 	size_t need = b->len + more + 1;
+	size_t cap = b->cap ? b->cap * 2 : 256;
 
 	if (need < more) {
 		fputs("xftrace: error: a buffer would exceed memory\n", stderr);
 		abort();
 	}
-	if (need > b->cap) {
-		size_t cap = b->cap ? b->cap * 2 : 256;
-
-		if (cap < need)
-			cap = need;
-		b->data = realloc(b->data, cap);
-		if (!b->data) {
-			fprintf(stderr,
-				"xftrace: error: out of memory (%zu bytes)\n",
-				cap);
-			abort();
-		}
-		b->cap = cap;
+	if (cap < need)
+		cap = need;
+	b->data = realloc(b->data, cap);
+	if (!b->data) {
+		fprintf(stderr, "xftrace: error: out of memory (%zu bytes)\n",
+			cap);
+		abort();
 	}
+	b->cap = cap;
 	return b->data + b->len;
 }
 

@@ -27,8 +27,15 @@ struct buf {
 #define BUF_INIT { NULL, 0, 0 }
 
 void buf_deinit(struct buf *b);
+/* Not for others than buf_reserve(). */
+char *buf_grow(struct buf *b, size_t more);
+
 /* Room for @more bytes behind len; returns where they begin. */
-char *buf_reserve(struct buf *b, size_t more);
+static inline char *buf_reserve(struct buf *b, size_t more)
+{
+	return more < b->cap - b->len ? b->data + b->len : buf_grow(b, more);
+}
+
 /* The bytes as a malloc()ed string; the buffer is empty afterwards. */
 char *buf_take(struct buf *b);
 

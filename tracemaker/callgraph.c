@@ -121,14 +121,22 @@ static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 	free(t->frames[t->nr].args);
 }
 
-/* Arguments are needed again when the call returns: @nr words of them. */
-static void keep_args(struct frame *f, uint32_t keep, const uint64_t *more,
-		      uint32_t nr)
+static void unmask(uint64_t *dst, const struct record *r, uint32_t from)
 {
+	for (uint32_t i = from; i < (r->len + 7) / 8; i++)
+		*dst++ = r->data[i] ^ r->key;
+}
+
+/* Arguments are needed again when the call returns; the first @keep stay. */
+static void keep_args(struct frame *f, uint32_t keep, const struct record *r,
+		      uint32_t from)
+{
+	uint32_t nr = r->len / sizeof(*r->data) - from;
+
 	f->args = realloc(f->args, (keep + nr) * sizeof(*f->args));
 	if (!f->args)
 		abort();
-	memcpy(f->args + keep, more, nr * sizeof(*more));
+	unmask(f->args + keep, r, from);
 	f->call.args = f->args;
 	f->call.nr_args = keep + nr;
 }
@@ -136,14 +144,13 @@ static void keep_args(struct frame *f, uint32_t keep, const uint64_t *more,
 /* A RETURN may carry a system call's result, and strings that came too late. */
 static void take_result(struct frame *f, const struct record *r)
 {
-	uint32_t nr = r->len / sizeof(*r->data);
-
-	f->call.has_result = nr;
-	if (!nr)
+	f->call.has_result = r->len;
+	if (!r->len)
 		return;
-	f->call.result = r->data[0];
-	if (nr > 1 && f->args && f->args[0] < f->call.nr_args)
-		keep_args(f, 1 + f->args[0], r->data + 1, nr - 1);
+	f->call.result = r->data[0] ^ r->key;
+	if (r->len > sizeof(*r->data) && f->args &&
+	    f->args[0] < f->call.nr_args)
+		keep_args(f, 1 + f->args[0], r, 1);
 }
 
 static void enter(struct graph *g, struct task_state *t, const struct record *r,
@@ -184,7 +191,7 @@ static void enter(struct graph *g, struct task_state *t, const struct record *r,
 	};
 	t->nr++;
 	if (r->len && g->e)
-		keep_args(f, 0, r->data, r->len / sizeof(*r->data));
+		keep_args(f, 0, r, 0);
 	if (next && next->type == XFT_RETURN && next->func == r->func &&
 	    next->depth == r->depth && next->pid == r->pid && !next->lost) {
 		f->call.leaf = true;
@@ -233,10 +240,11 @@ static void event(struct graph *g, const struct task_state *t,
 		  const struct record *r)
 {
 	const struct call *c = t->nr ? &t->frames[t->nr - 1].call : NULL;
+	uint64_t data[XFT_WORDS_MAX];
 	const struct event ev = {
 		.task = &t->task,
 		.call = c,
-		.data = r->data,
+		.data = data,
 		.len = r->len,
 		.tsc = r->tsc,
 		.cpu = r->cpu,
@@ -246,8 +254,10 @@ static void event(struct graph *g, const struct task_state *t,
 	};
 
 	g->stats.events++;
-	if (g->e)
-		g->e->ops->event(g->e, &ev);
+	if (!g->e)
+		return;
+	unmask(data, r, 0);
+	g->e->ops->event(g->e, &ev);
 }
 
 static void host_event(struct graph *g, const struct host_event *ev)

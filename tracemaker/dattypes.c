@@ -102,11 +102,12 @@ static void add(struct dattypes *t, const struct tep *tep, const char *system,
 }
 
 void dattypes_init(struct dattypes *t, const struct trace_session *s,
-		   const struct formats *f)
+		   struct formats *f)
 {
 	json_t *chunk, *e;
 	size_t i, n;
 
+	formats_read_all(f);
 	t->own = tep_create(NULL);
 	t->by_id = must(calloc(DATTYPES_IDS, sizeof(*t->by_id)));
 	json_array_foreach(s->events, i, chunk)

@@ -35,7 +35,7 @@ struct dattypes {
 
 /* @f is borrowed. Descriptions that formats_init() left out are left out. */
 void dattypes_init(struct dattypes *t, const struct trace_session *s,
-		   const struct formats *f);
+		   struct formats *f);
 void dattypes_deinit(struct dattypes *t);
 
 /* The guest's event with this id, or NULL. */

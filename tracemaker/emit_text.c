@@ -115,7 +115,7 @@ static char mark_of(uint64_t ns)
 }
 
 /* "     1.234567 |" */
-static char *put_time(const struct text *t, char *p, uint64_t tsc)
+static inline char *put_time(const struct text *t, char *p, uint64_t tsc)
 {
 	uint64_t us = tsc > t->zero_tsc ? ns_of(t, tsc - t->zero_tsc) / 1000 : 0;
 
@@ -130,6 +130,25 @@ static char *put_time(const struct text *t, char *p, uint64_t tsc)
 
 #define DURATION_WIDTH 17	/* mark, number and unit */
 
+/* "     1.234567 |   0)  cat-123          | "; room for a line is reserved. */
+static inline char *begin_any(struct text *t, const struct task *task,
+			      uint32_t cpu, uint64_t tsc)
+{
+	char *p = put_time(t, buf_reserve(&t->e.sink->buf, 2048), tsc);
+	char *start;
+
+	p = put_number(p, cpu, 4);
+	p = put_bytes(p, ")  ", 3);
+	start = p;
+	memcpy(p, task->comm, sizeof(task->comm));
+	p += task->comm_len;
+	*p++ = '-';
+	p = put_number(p, task->pid, 0);
+	if (p - start < 18)
+		p = put_spaces(p, 18 - (p - start));
+	return put_bytes(p, " | ", 3);
+}
+
 /*
  * "     1.234567 |   0)  cat-123          | + 12.345 us   |  " and the
  * indentation. Returns where the line goes on; room for it is reserved.
@@ -137,20 +156,9 @@ static char *put_time(const struct text *t, char *p, uint64_t tsc)
 static char *begin_line(struct text *t, const struct call *c, uint64_t tsc,
 			bool has_duration, uint64_t ns)
 {
-	char *p = put_time(t, buf_reserve(&t->e.sink->buf, 2048), tsc);
-	char *start;
+	char *p = begin_any(t, c->task, c->cpu, tsc);
+	char *start = p;
 
-	p = put_number(p, c->cpu, 4);
-	p = put_bytes(p, ")  ", 3);
-	start = p;
-	memcpy(p, c->task->comm, sizeof(c->task->comm));
-	p += c->task->comm_len;
-	*p++ = '-';
-	p = put_number(p, c->task->pid, 0);
-	if (p - start < 18)
-		p = put_spaces(p, 18 - (p - start));
-	p = put_bytes(p, " | ", 3);
-	start = p;
 	if (has_duration) {
 		*p++ = mark_of(ns);
 		*p++ = ' ';
@@ -389,19 +397,20 @@ static void text_leave(struct emitter *e, const struct call *c)
 static void text_event(struct emitter *e, const struct event *ev)
 {
 	struct text *t = text_of(e);
-	const struct call at = { .task = ev->task,
-				 .cpu = ev->cpu,
-				 .level = ev->level };
-	const struct tep *tep = e->formats.tep;
-	const struct tep_type *type = tep_type_of(tep, ev->data, ev->len);
-	struct buf *b = cold_line(t, begin_line(t, &at, ev->tsc, false, 0));
+	const struct tep_type *type =
+		formats_type(&e->formats, ev->data, ev->len);
+	char *p = begin_any(t, ev->task, ev->cpu, ev->tsc);
+	struct buf *b;
 
-	buf_puts(b, "/* ");
+	p = put_spaces(p, DURATION_WIDTH);
+	p = put_bytes(p, " |  ", 4);
+	p = put_spaces(p, 2 * (ev->level < 400 ? ev->level : 400));
+	b = cold_line(t, put_bytes(p, "/* ", 3));
 	if (type) {
 		buf_puts(b, type->name);
-		buf_puts(b, ": ");
+		buf_add(b, ": ", 2);
 	}
-	tep_print(tep, ev->data, ev->len, b);
+	tep_print(e->formats.tep, ev->data, ev->len, b);
 	if (ev->cut)
 		buf_puts(b, " (too long, cut)");
 	buf_puts(b, " */");

@@ -21,7 +21,6 @@ struct merge_stream {
 	uint32_t pid, tgid;
 	char comm[16];
 	struct record buf[2];
-	uint64_t data[2][XFT_WORDS_MAX]; /* of those */
 	unsigned int cur;	/* buf[cur] is delivered, buf[!cur] follows */
 	bool has_next;
 	bool ended;		/* all is delivered */
@@ -60,12 +59,9 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 static void take_data(struct merge_stream *s, struct record *r, uint32_t skip,
 		      uint32_t words)
 {
-	uint64_t *data = s->data[r - s->buf];
-
-	r->data = data;
+	r->data = s->p + skip;
+	r->key = s->key;
 	r->len = (words - skip) * 8;
-	for (uint32_t i = skip; i < words; i++)
-		*data++ = s->p[i] ^ s->key;
 }
 
 static void take_task(struct merge_stream *s)
@@ -95,7 +91,9 @@ static bool take_record(struct merge_stream *s, struct record *r,
 	case XFT_RETURN:
 		r->func = xft_address(second);
 		r->caller = xft_address(second >> 32);
-		take_data(s, r, XFT_CALL_WORDS, words);
+		r->len = 0;
+		if (words > XFT_CALL_WORDS)
+			take_data(s, r, XFT_CALL_WORDS, words);
 		break;
 	case XFT_EVENT:
 		take_data(s, r, 1, words);

@@ -29,7 +29,9 @@ struct record {
 	uint64_t caller;	/* ENTRY: return address in the caller */
 	uint64_t lost;		/* records missing in this ring before it */
 	const uint64_t *data;	/* what follows the first two words of a call,
-				 * or the first of an EVENT; unmasked */
+				 * or the first of an EVENT; whole words, each
+				 * still masked with ... */
+	uint64_t key;
 	uint32_t len;		/* bytes of that */
 	uint32_t cpu;
 	uint32_t pid;

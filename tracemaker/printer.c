@@ -252,6 +252,18 @@ static uint64_t cut_to(const struct printer_step *s, uint64_t v)
 	return s->conv == 'd' ? (uint64_t)((int64_t)v >> shift) : v >> shift;
 }
 
+/* "%d", "%u", "%x" and so on, without further wishes. */
+static void print_plain(struct run *r, const struct printer_step *s, uint64_t v)
+{
+	char text[24], *end = text + sizeof(text), *p;
+	bool minus = s->conv == 'd' && (int64_t)v < 0;
+
+	p = digits(end, minus ? -v : v, s->conv);
+	if (minus)
+		*--p = '-';
+	buf_add(r->out, p, end - p);
+}
+
 /* As printf() does it. */
 static void print_int(struct run *r, const struct printer_step *s, uint64_t v,
 		      int width, int precision)
@@ -262,6 +274,10 @@ static void print_int(struct run *r, const struct printer_step *s, uint64_t v,
 	char *to;
 
 	v = cut_to(s, v);
+	if (width <= 0 && precision < 0 && !s->flags) {
+		print_plain(r, s, v);
+		return;
+	}
 	before = prefix(s, &v);
 	p = v || precision ? digits(end, v, s->conv) : end;
 	len = end - p;

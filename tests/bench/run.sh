@@ -7,7 +7,8 @@
 # the guest is an instruction, the same in every run. What the host does is
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
-# more. B='cost_6.1 cost_6.12 events on decode ring' chooses parts.
+# more. B='cost_6.1 cost_6.12 events on decode decode_events ring'
+# chooses parts.
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -301,7 +302,8 @@ decode() {
 	in_guest 'cd /tmp && trace-cmd record -q -b 100000 -p function_graph \
 		-g __x64_sys_read calls read 1 20000 >/dev/null 2>&1 &&
 		cat trace.dat && rm trace.dat' >trace.dat || die "no trace.dat"
-	"$xft" -q on --ring-size 64M sys_read || die "no tracing"
+	# What trace-cmd has no word for would not be compared with anything.
+	"$xft" -q on --ring-size 64M --no-args sys_read || die "no tracing"
 	in_guest 'calls read 1 100000 & calls read 1 100000; wait' >/dev/null
 	"$xft" -q off --raw raw.xft -o graph.txt || die "no trace"
 	"$xft" -q guest stop "$guest"
@@ -329,6 +331,38 @@ decode() {
 	row "trace-cmd / xftrace" "$(calc %.1f "$dat_ns / $ns")" times ">=20"
 }
 
+# The very same events, as both tools read them.
+decode_events() {
+	local events xft_s dat_s
+	start_guest 6.1 --initrd "$bench/initrd-6.1" --mem 1G
+	"$xft" -q on --ring-size 64M -e 'syscalls:*' -e 'sched:*' \
+		-e 'kmem:*' -e 'timer:*' || die "no tracing"
+	# shellcheck disable=SC2016 # the guest's
+	in_guest 'for i in $(seq 160); do ls -lR /usr/bin; done >/dev/null
+		calls read 1 20000' >/dev/null
+	"$xft" -q off --raw raw.xft -o graph.txt || die "no trace"
+	"$xft" -q guest stop "$guest"
+	"$xft" -q report --format dat -o events.dat raw.xft || die "no dat"
+	events=$(sed -n 's/^# totals: .* \([0-9]*\) events.*/\1/p' graph.txt)
+
+	title "Decoding trace events on the host, user CPU time, least of 3:" \
+		"$events events of $(sed -n 's/.*|  *\/\* \([a-z_0-9]*\): .*/\1/p' \
+			graph.txt | sort -u | wc -l) kinds, $(lost_of graph.txt) lost"
+	how "time xftrace report -o /dev/null raw.xft"
+	user "$xft" -q report -o /dev/null raw.xft
+	xft_s=$seconds
+	how "xftrace report --format dat -o events.dat raw.xft;" \
+		"time trace-cmd report events.dat"
+	user trace-cmd report events.dat
+	dat_s=$seconds
+	row "an event to text, xftrace report" \
+		"$(calc %.0f "$xft_s / $events * 1e9")" ns
+	row "an event to text, trace-cmd report" \
+		"$(calc %.0f "$dat_s / $events * 1e9")" ns
+	row "trace-cmd / xftrace" "$(calc %.1f "$dat_s / $xft_s")" times ">=10"
+	rm graph.txt raw.xft events.dat
+}
+
 ring() {
 	[ -x "$O/stress/ring_stress" ] || return 0
 	title "Reading rings on the host"
@@ -338,7 +372,7 @@ ring() {
 
 [ -x "$xft" ] || die "$xft is not built: make"
 build
-for part in ${B:-cost_6.1 cost_6.12 events on decode ring}; do
+for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring}; do
 	"$part"
 done
 echo
