@@ -99,6 +99,10 @@ _xftrace() {
 				"$(_xftrace_systems "$program")" -- "$cur")
 			return
 			;;
+		PATTERN)
+			mapfile -t COMPREPLY < <(compgen -W kvm -- "$cur")
+			return
+			;;
 		PID)
 			mapfile -t COMPREPLY < <(compgen -W \
 				"$(pgrep qemu-system 2>/dev/null)" -- "$cur")

@@ -112,7 +112,7 @@ static bool take(struct hostpages *h, const void **ret_data, uint32_t *ret_len)
 			c->p = c->end;
 			return false;
 		}
-		cursor_bytes(c, cursor_u32(c) - 4);
+		cursor_bytes(c, cursor_u32(c) - 4); /* it counts itself */
 		/* 1 is what the kernel puts where there was 0. */
 		h->time += delta > 1 ? delta : 0;
 		return false;
@@ -124,10 +124,8 @@ static bool take(struct hostpages *h, const void **ret_data, uint32_t *ret_len)
 		h->time = whole_stamp(delta, h->page_time);
 		return false;
 	case LONG:
-		/* It counts itself. */
-		len = cursor_u32(c);
-		c->failed = c->failed || len < 4;
-		len -= 4;
+		/* Less than 4 is as bad as more than there is. */
+		len = cursor_u32(c) - 4;
 		break;
 	default:
 		len = kind * 4;

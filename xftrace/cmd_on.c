@@ -31,8 +31,8 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	const struct opt opts[] = {
 		{ "event", 'e', OPT_LIST, &events, "EVENT",
 		  "record this trace event (may be repeated)", 0, 0 },
-		{ "host", 0, OPT_LIST, &host_events, "EVENT",
-		  "and this one of the host, for the vCPUs (kvm:*)", 0, 0 },
+		{ "host", 0, OPT_LIST, &host_events, "PATTERN",
+		  "and these of the host, of the vCPUs (kvm:*)", 0, 0 },
 		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
 		  "a guest of 'xftrace guest start'", 0, 0 },
 		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",

@@ -155,6 +155,10 @@ static void test_times(void **state)
 	put_u32(&b, 0);
 	put_u32(&b, 0);
 	put_event(&b, 1, TID, 0);
+	/* One that was undone at once: the kernel must not write 0. */
+	put_first(&b, 29, 1);
+	put_u32(&b, 4);
+	put_event(&b, 0, TID, 1);
 	put_first(&b, 29, 0);
 	put_u32(&b, 0xffffffff);
 	put_event(&b, 1, TID, 0);
@@ -165,7 +169,8 @@ static void test_times(void **state)
 	page_end(&f, &b, 3, 0);
 	assert_walks(&f,
 		     "@4000 v0+0 @4010 v0+4 @4020 v0+400 @134221753 v0+8 "
-		     "@13421771880 v0+0 @13421771901 v0+0 @19999999000 v0+0 ",
+		     "@13421771880 v0+0 @13421771901 v0+0 "
+		     "@13421771901 v0+4 @19999999000 v0+0 ",
 		     0);
 
 	/* Stamps have 59 bits; the clock may pass 2^59 within a page. */
@@ -175,8 +180,13 @@ static void test_times(void **state)
 	put_first(&b, 31, 1008);
 	put_u32(&b, 0);
 	put_event(&b, 0, TID, 0);
+	put_first(&b, 31, 2008);
+	put_u32(&b, 1u << 31);
+	put_event(&b, 0, TID, 0);
 	page_end(&f, &b, 0, 0);
-	assert_walks(&f, "@2882303761517116432 v0+0 @2882303761517117448 v0+0 ",
+	assert_walks(&f,
+		     "@2882303761517116432 v0+0 @2882303761517117448 v0+0 "
+		     "@3170534137668830192 v0+0 ",
 		     0);
 }
 
@@ -413,6 +423,71 @@ static void test_merge(void **state)
 	fake_trace_close(&f);
 }
 
+#define FORMAT                                                                 \
+	"name: kvm_exit\\nID: 7\\nformat:\\n"                                    \
+	"\\tfield:unsigned short common_type;\\toffset:0;\\tsize:2;"            \
+	"\\tsigned:0;\\n\\tfield:int common_pid;\\toffset:4;\\tsize:4;"         \
+	"\\tsigned:1;\\n\\n\\tfield:unsigned int exit_reason;\\toffset:8;"       \
+	"\\tsize:4;\\tsigned:0;\\n\\nprint fmt: \\\"reason %u\\\", "             \
+	"REC->exit_reason\\n"
+
+static const char *const drawn[] = {
+	"\n# host:      6.1.0-host\\x1b, 3 events, some lost\n",
+	"\n    0.000000 |   0)  t-5                | ",
+	"\n    0.000050 |  h3)  vcpu 0-4711        |                   |  "
+	"/* host kvm_exit: reason 0 */\n"
+	"# host CPU 3: LOST 5 EVENTS\n"
+	"    0.000150 |  h3)  host-1             |                   |  "
+	"/* host kvm_exit: reason 0 */\n"
+	"# host CPU 3: LOST EVENTS\n"
+	"    0.000250 |  h3)  vcpu 0-4711        |                   |  "
+	"/* host kvm_exit: reason 0 */\n",
+};
+
+static void test_drawn(void **state)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT, got = BUF_INIT;
+	struct sink sink = { .fd = memfd_create("drawn", MFD_CLOEXEC) };
+	struct call_stats stats;
+	struct fake_trace f;
+	char path[32];
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	fake_must(fake_text_chunk(
+		&f, TRACE_HOST,
+		"{\"release\": \"6.1.0-host\\u001b\", \"vcpus\": ["
+		"{\"vcpu\": 0, \"tid\": 4711, \"offset\": \"-1000\", "
+		"\"ratio\": \"1\"}], \"events\": [{\"system\": \"kvm\", "
+		"\"format\": \"" FORMAT "\"}]}"));
+	fake_records(&f, "T5:t @1000 a0( @1400 a0)");
+	page_begin(&b, 2050);
+	put_event(&b, 0, TID, 1);
+	page_end(&f, &b, 3, 0);
+	page_begin(&b, 2150);
+	put_event(&b, 0, 1, 1);
+	page_end(&f, &b, 3, TRACE_HOST_PAGE_LOST | TRACE_HOST_PAGE_COUNTED);
+	page_begin(&b, 2250);
+	put_event(&b, 0, TID, 1);
+	page_end(&f, &b, 3, TRACE_HOST_PAGE_LOST);
+	fake_trace_seal(&f);
+
+	assert_int_equal(callgraph_draw(&f.t, &emit_text, &sink, &stats, NULL),
+			 0);
+	assert_int_equal(stats.host_events, 3);
+	assert_true(stats.host_lost == HOST_LOST_SOME);
+	/* What the host lost is nothing that the guest lost. */
+	assert_int_equal(stats.lost, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink.fd);
+	assert_int_equal(io_read_file(path, 1 << 20, &got, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(drawn); i++)
+		if (!strstr(got.data, drawn[i]))
+			fail_msg("no '%s' in\n%s", drawn[i], got.data);
+	close(sink.fd);
+	buf_deinit(&sink.buf);
+	fake_trace_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_like_kbuffer),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_drawn),
 	};
 
 	return cmocka_run_group_tests_name("hostpages", tests, NULL, NULL);
