@@ -167,12 +167,46 @@ static int plan_functions(struct plan *p, struct target *t,
 	return 0;
 }
 
+/*
+ * After a reboot there may be no kprobes yet, or a module is not loaded: then
+ * what is there is better than nothing.
+ */
+static int find_some_events(struct plan *p, const struct target *t,
+			    const struct recording_spec *spec,
+			    struct xf_err *err)
+{
+	_cleanup_free_ char **found = calloc(spec->nr_events, sizeof(*found));
+	struct buf missing = BUF_INIT;
+	size_t nr = 0;
+
+	if (!found)
+		abort();
+	for (size_t i = 0; i < spec->nr_events; i++) {
+		_cleanup_(target_events_deinit) struct target_events one =
+			TARGET_EVENTS_INIT;
+
+		if (target_find_events(t, &spec->events[i], 1,
+				       TARGET_EVENTS_NO_FORMAT, &one, NULL))
+			buf_printf(&missing, " %s", spec->events[i]);
+		else
+			found[nr++] = spec->events[i];
+	}
+	p->missing = buf_take(&missing);
+	if (!nr && !spec->nr_names)
+		return xf_fail(err, -ENOENT, "the guest has no event%s",
+			       p->missing);
+	return nr ? target_find_events(t, found, nr, 0, &p->events, err) : 0;
+}
+
 static int plan_events(struct plan *p, const struct target *t,
-		       const struct recording_spec *spec, struct xf_err *err)
+		       const struct recording_spec *spec, bool again,
+		       struct xf_err *err)
 {
 	int rc = target_find_events(t, spec->events, spec->nr_events, 0,
 				    &p->events, err);
 
+	if (rc == -ENOENT && again)
+		rc = find_some_events(p, t, spec, err);
 	if (rc)
 		return rc;
 	p->wants = calloc(p->events.nr + 1, sizeof(*p->wants));
@@ -193,7 +227,7 @@ static int plan_events(struct plan *p, const struct target *t,
 }
 
 int plan_make(struct plan *p, struct target *t,
-	      const struct recording_spec *spec, struct xf_err *err)
+	      const struct recording_spec *spec, bool again, struct xf_err *err)
 {
 	int rc = 0;
 
@@ -204,7 +238,7 @@ int plan_make(struct plan *p, struct target *t,
 	if (spec->nr_names)
 		rc = plan_functions(p, t, spec, err);
 	if (!rc && spec->nr_events)
-		rc = plan_events(p, t, spec, err);
+		rc = plan_events(p, t, spec, again, err);
 	if (rc)
 		plan_deinit(p);
 	return rc;
@@ -215,6 +249,7 @@ void plan_deinit(struct plan *p)
 	for (size_t i = 0; p->wants && i < p->events.nr; i++)
 		free((char *)p->wants[i].name);
 	free(p->wants);
+	free(p->missing);
 	target_sites_deinit(&p->sites);
 	target_events_deinit(&p->events);
 	target_events_deinit(&p->calls);

@@ -46,11 +46,16 @@ struct plan {
 	struct target_events calls;	/* what describes traced system calls */
 	struct target_events graph;	/* the stock tracer's own */
 	struct mailbox_event *wants;	/* events, as the guest is told */
+	char *missing;			/* patterns that were left out, or NULL */
 };
 
-/* Errors as in target_find_sites() and target_find_events(). */
+/*
+ * @again: not the first START; events that are not there any more are left out.
+ * Errors as in target_find_sites() and target_find_events().
+ */
 int plan_make(struct plan *p, struct target *t,
-	      const struct recording_spec *spec, struct xf_err *err);
+	      const struct recording_spec *spec, bool again,
+	      struct xf_err *err);
 void plan_deinit(struct plan *p);
 
 /* The formats of its events, for the trace: TRACE_EVENTS; NULL: none. */

@@ -116,6 +116,14 @@ static int put_host(struct recording *r, struct xf_err *err)
 					   err) : 0;
 }
 
+static void note_missing(struct recording *r, const char *patterns)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	buf_printf(&b, "the guest came back without events:%s", patterns);
+	recording_note(r, b.data);
+}
+
 /* The order matters: into the trace, committed, and only then to the guest. */
 static int change_key(struct recording *r, struct xf_err *err)
 {
@@ -405,7 +413,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 			       "else or by a recorder that was killed: 'xftrace "
 			       "off --guest %s' ends it", t->id);
 	target_add_modules(t);
-	rc = plan_make(&plan, t, spec, err);
+	rc = plan_make(&plan, t, spec, r->key.session > 0, err);
 	if (!rc && spec->nr_host_events)
 		rc = hosttrace_start(&r->host, t->pid, spec->host_events,
 				     spec->nr_host_events, err);
@@ -429,6 +437,8 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = put_meta(r, err);
 	rc = rc ? rc : put_symbols(r, err);
 	rc = rc ? rc : put_formats(r, &plan, err);
+	if (!rc && plan.missing)
+		note_missing(r, plan.missing);
 	rc = rc ? rc : put_host(r, err);
 	rc = rc ? rc : change_key(r, err);
 	if (rc)

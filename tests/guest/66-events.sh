@@ -162,6 +162,39 @@ modules() { # an event whose module goes and comes with another id
 }
 not() { ! "$@"; }
 
+unload() { # our own module, while events come
+	on -e 'sched:*' -e 'syscalls:*'
+	in_guest "ls -lR / >/dev/null 2>&1 & rmmod xftrace; wait
+		ls $tracing/instances; insmod /lib/xftrace.ko
+		ls -lR /usr/bin >/dev/null" >left.txt
+	check "unloaded while events come: nothing is left" [ ! -s left.txt ]
+	check "unloaded while events come: recorded again" \
+		until_true 60 tracing_session 2
+	check "unloaded while events come: off" off
+	in_guest "dmesg | tail -n 60" >dmesg.txt
+	check "unloaded while events come: no complaint" \
+		not grep -E 'WARNING|BUG:|Oops' dmesg.txt
+}
+
+reboot() { # kprobes are gone then; what is there is recorded
+	in_guest "echo 'p:probed vfs_read' >$tracing/kprobe_events"
+	on -e 'kprobes:*' -e sched:sched_process_exec
+	in_guest 'ls >/dev/null'
+	in_guest 'reboot -f' >/dev/null 2>&1
+	check "reboot: recorded again" until_true 200 tracing_session 2
+	in_guest 'ls >/dev/null'
+	check "reboot: off" off
+	check "reboot: with a note" in_graph 'note: .*without events: kprobes'
+	check "reboot: before and after" \
+		[ "$(grep -c '/\* sched_process_exec: filename=/proc/self/exe' \
+			trace_graph.txt)" -ge 2 ]
+	check "reboot: the probe, before" in_graph '/\* probed: '
+}
+tracing_session() {
+	[ "$("$xft" -q status --json | jq -r '"\(.session) \(.state)"')" = \
+		"$1 tracing" ]
+}
+
 strings() { # of system calls, as they are
 	on sys_openat 'sys_mkdir*' sys_getppid --string-size 16
 	# shellcheck disable=SC2016 # the guest's
@@ -185,6 +218,7 @@ for kernel in 6.1 6.12; do
 	start_guest $kernel --initrd "$work/initrd-$kernel"
 	modules
 	strings
-	[ $kernel = 6.12 ] || { counts; keep; }
+	unload
+	[ $kernel = 6.12 ] || { counts; keep; reboot; }
 	"$xft" -q guest stop "$guest"
 done
