@@ -124,7 +124,7 @@ check "a pattern: its functions" \
 on sys_openat
 mark open
 check "a system call: off" off
-check "a system call" in_graph '__x64_sys_openat\(\) \{ /\* from'
+check "a system call" in_graph '__x64_sys_openat\(.*\) \{ /\* from'
 "$xft" symbols --guest "$guest" >running.map
 address=$(awk '$3 == "vfs_read" { print "0x" $1 }' running.map)
 on "$address" vfs_read
