@@ -9,10 +9,10 @@
 #include "cleanup.h"
 #include "cmd.h"
 #include "draw.h"
-#include "io.h"
 #include "log.h"
 #include "opt.h"
 #include "recorder.h"
+#include "transfer.h"
 
 static bool show_progress(void *arg, unsigned int waited_ms)
 {
@@ -67,14 +67,20 @@ static int stop_stray(const char *guest, struct xf_err *err)
 
 static int keep_raw(const char *from, const char *to, struct xf_err *err)
 {
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
-	int rc;
+	_cleanup_free_ char *new = NULL;
+	struct store st;
+	int rc = store_open(&st, from, false, err);
 
-	if (rename(from, to) == 0)
-		return 0;
-	/* Another file system. */
-	rc = io_read_file(from, SIZE_MAX / 2, &b, err);
-	return rc ? rc : io_replace_file(to, b.data, b.len, 0600, err);
+	if (rc)
+		return rc;
+	if (asprintf(&new, "%s.new", to) < 0)
+		abort();
+	unlink(new);
+	rc = transfer_export(&st, NULL, new, err);
+	store_close(&st);
+	if (!rc && rename(new, to))
+		rc = xf_fail_errno(err, "%s", to);
+	return rc;
 }
 
 int cmd_off(int argc, char **argv, struct xf_err *err)

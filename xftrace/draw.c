@@ -135,17 +135,19 @@ int draw_format(const char *name, const struct emit_ops **ret,
 int draw_file(const char *raw, const struct emit_ops *format, const char *path,
 	      struct call_stats *ret_stats, struct xf_err *err)
 {
-	struct journal j;
+	struct store st = { 0 };
+	struct journal j = { 0 };
 	struct trace t;
 	int rc;
 
-	rc = journal_open(&j, raw, err);
-	if (rc)
-		return rc;
 	trace_init(&t);
-	rc = load(&j, &t, err);
+	rc = store_open(&st, raw, false, err);
+	rc = rc ? rc : journal_open(&j, &st, NULL, err);
+	rc = rc ? rc : load(&j, &t, err);
 	rc = rc ? rc : draw(&t, format, path, ret_stats, err);
+	rc = rc ? rc : journal_failed(&j, err);
 	trace_deinit(&t);
 	journal_close(&j);
+	store_close(&st);
 	return rc;
 }

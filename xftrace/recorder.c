@@ -597,18 +597,21 @@ static bool is_alive(const struct recorder *r)
 /* Did it write the end of its trace? */
 static bool has_ended(const struct recorder *r)
 {
+	struct journal j = { 0 };
+	struct store st = { 0 };
 	bool ended = false;
-	struct journal j;
 	uint64_t pos = 0;
 	const void *data;
 	uint32_t type;
 	size_t len;
 
-	if (r->alive || journal_open(&j, r->trace, NULL))
+	if (r->alive || store_open(&st, r->trace, false, NULL))
 		return false;
-	while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
-		ended = type == TRACE_END;
+	if (!journal_open(&j, &st, NULL, NULL))
+		while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
+			ended = type == TRACE_END;
 	journal_close(&j);
+	store_close(&st);
 	return ended;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "log.h"
@@ -18,6 +19,7 @@
 #define UNDO_TIMEOUT_MS	 60000
 #define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
 #define BEAT_STALE_NS	 1000000000ULL
+#define TRACE_SPACE	 (64ULL << 30)	/* disk space is taken as needed */
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -52,7 +54,7 @@ static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
 void recording_note(struct recording *r, const char *text)
 {
 	if (!put_json(r, TRACE_NOTE, json_pack("{s:s}", "text", text), NULL))
-		journal_commit(&r->j);
+		(void)journal_commit(&r->j, NULL);
 }
 
 static int put_meta(struct recording *r, struct xf_err *err)
@@ -133,9 +135,9 @@ static int change_key(struct recording *r, struct xf_err *err)
 	rc = key_next(&r->key, &e, err);
 	rc = rc ? rc : journal_put(&r->j, TRACE_KEY, &e, sizeof(e), err);
 	rc = rc ? rc : klog_add(&r->klog, &e, err);
+	rc = rc ? rc : journal_commit(&r->j, err);
 	if (rc)
 		return rc;
-	journal_commit(&r->j);
 	mailbox_set_key(&r->t->mb, &e);
 	explicit_bzero(&e, sizeof(e));
 	r->next_key_ns = monotonic_ns() + r->spec.key_interval_ns;
@@ -145,13 +147,20 @@ static int change_key(struct recording *r, struct xf_err *err)
 int recording_create(struct recording *r, struct target *t, const char *path,
 		     struct xf_err *err)
 {
-	struct recording new = { .t = t };
-	int rc = journal_create(&new.j, path, err);
+	const struct store_shape shape = { .size = TRACE_SPACE,
+					   .nr_slots = 16, .thin = true };
+	int rc = store_create(&r->st, path, &shape, err);
 
 	if (rc)
 		return rc;
-	klog_init(&new.klog);
-	*r = new;
+	rc = journal_create(&r->j, &r->st, "trace", err);
+	if (rc) {
+		store_close(&r->st);
+		unlink(path);
+		return rc;
+	}
+	r->t = t;
+	klog_init(&r->klog);
 	return 0;
 }
 
@@ -159,6 +168,7 @@ void recording_close(struct recording *r)
 {
 	hosttrace_stop(&r->host);
 	journal_close(&r->j);
+	store_close(&r->st);
 	klog_deinit(&r->klog);
 	free(r->rings);
 	*r = (struct recording){ 0 };
@@ -202,17 +212,18 @@ static int find_rings(struct recording *r, struct xf_err *err)
 static int take_span(struct recording *r, struct ring *ring,
 		     const struct ring_span *span, struct xf_err *err)
 {
-	struct trace_span *dst;
+	const struct trace_span *dst;
+	struct trace_span head;
 	int rc;
 
 	dst = journal_reserve(&r->j, sizeof(*dst) + span->len, err);
 	if (!dst)
 		return -ENOSPC;
-	memcpy(dst + 1, span->data, span->len);
+	journal_write(&r->j, sizeof(*dst), span->data, span->len);
 	rc = ring_accept(ring, span, dst + 1, &r->klog, r->key.session, err);
 	if (rc < 0)
 		return rc;
-	*dst = (struct trace_span){
+	head = (struct trace_span){
 		.session = r->key.session,
 		.cpu = ring->cpu,
 		.kind = ring->kind,
@@ -223,6 +234,7 @@ static int take_span(struct recording *r, struct ring *ring,
 		.offset = span->offset,
 		.len = span->len,
 	};
+	journal_write(&r->j, 0, &head, sizeof(head));
 	journal_add(&r->j, TRACE_SPAN, sizeof(*dst) + span->len);
 	return 0;
 }
@@ -261,7 +273,7 @@ static int drain_host(struct recording *r, struct xf_err *err)
 
 	if (!r->full)
 		rc = hosttrace_read(&r->host, &r->j, r->key.session, err);
-	journal_commit(&r->j);
+	(void)journal_commit(&r->j, NULL);
 	return rc;
 }
 
@@ -269,7 +281,7 @@ static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
 	bool empty = true;
-	int rc = 0;
+	int rc = 0, committed;
 
 	for (size_t i = 0; !rc && !r->full && i < r->nr_rings; i++) {
 		rc = drain_ring(r, &r->rings[i], err);
@@ -283,8 +295,10 @@ static int drain(struct recording *r, struct xf_err *err)
 	} else if (empty) {
 		r->caught_up_ns = now;
 	}
-	journal_commit(&r->j);
-	return rc;
+	committed = journal_commit(&r->j, rc ? NULL : err);
+	if (committed)
+		r->full = true;
+	return rc ? rc : committed;
 }
 
 static void watch_heart(struct recording *r,
@@ -552,14 +566,12 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 				(json_int_t)c.gaps, "bad", (json_int_t)c.bad,
 				"full", r->full),
 		      err);
-	journal_commit(&r->j);
+	rc = rc ? rc : journal_commit(&r->j, err);
 	if (stopped)
 		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
 				      NULL, NULL);
 	r->tracing = false;
-	if (!rc)
-		rc = journal_sync(&r->j, err);
-	return rc;
+	return rc ? rc : journal_finish(&r->j, err);
 }
 
 /* Records in a stretch that is in the trace already. */
@@ -665,20 +677,22 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 int recording_resume(struct recording *r, struct target *t, const char *path,
 		     struct xf_err *err)
 {
-	struct recording new = { .t = t };
 	struct trace trace;
-	int rc;
+	int rc = store_open(&r->st, path, true, err);
 
-	rc = journal_reopen(&new.j, path, err);
 	if (rc)
 		return rc;
-	klog_init(&new.klog);
+	rc = journal_reopen(&r->j, &r->st, NULL, err);
+	if (rc) {
+		store_close(&r->st);
+		return rc;
+	}
+	r->t = t;
+	klog_init(&r->klog);
 	trace_init(&trace);
-	rc = resume(&new, &trace, err);
+	rc = resume(r, &trace, err);
 	trace_deinit(&trace);
 	if (rc)
-		recording_close(&new);
-	else
-		*r = new;
+		recording_close(r);
 	return rc;
 }

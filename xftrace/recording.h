@@ -46,6 +46,7 @@ struct recording {
 	struct target *t;	/* borrowed */
 	struct recording_spec spec;
 	uint32_t events_changed; /* the guest's, when formats were last kept */
+	struct store st;
 	struct journal j;
 	struct klog klog;
 	struct key_ctl key;
