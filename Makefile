@@ -98,7 +98,21 @@ $(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi guest tests) -o $@ $< \
 		$(LIB) $(LIBS)
 
-STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c))
+# The store on a medium that forgets, and with calls that fail. What a program
+# puts in the place of a function is in its WRAP_.
+WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
+WRAP_fail := malloc calloc realloc strdup vasprintf __vasprintf_chk open \
+	fstat ftruncate fallocate mmap fcntl getrandom madvise unlink \
+	pmem_map_file pmem_msync
+
+$(O)/crash/%: tests/crash/%.c $(LIB)
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,nvm base) -o $@ $< $(LIB) \
+		$(addprefix -Wl$(comma)--wrap=,$(WRAP_$*)) $(LIBS)
+
+STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c)) \
+	   $(patsubst tests/crash/%.c,$(O)/crash/%,$(wildcard tests/crash/*.c))
 
 # The guest module. Kbuild writes beside the sources it is given, so it is given
 # links to them, in a folder for each kernel.
