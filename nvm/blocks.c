@@ -41,9 +41,10 @@ static int find_each(const struct store *st, uint32_t slot, uint64_t nr,
 		if (MAP_OWNER(word) != slot + 1 || MAP_NTH(word) >= nr)
 			continue;
 		if (at[MAP_NTH(word)])
-			return xf_fail(err, -EBADMSG, "%s: block %u of entry %u "
-				       "is there twice", st->m.path,
-				       MAP_NTH(word), slot);
+			return xf_fail(err, -EBADMSG,
+				       "%s: block %u of entry %u "
+				       "is there twice",
+				       st->m.path, MAP_NTH(word), slot);
 		at[MAP_NTH(word)] = b + 1;
 	}
 	return 0;
@@ -58,8 +59,10 @@ int blocks_find(const struct store *st, uint32_t slot, uint64_t nr,
 	int rc;
 
 	if (nr > st->nr_blocks)
-		return xf_fail(err, -EBADMSG, "%s: entry %u is larger than the "
-			       "store", st->m.path, slot);
+		return xf_fail(err, -EBADMSG,
+			       "%s: entry %u is larger than the "
+			       "store",
+			       st->m.path, slot);
 	at = calloc(nr + 1, sizeof(*at));
 	if (!at)
 		return xf_fail(err, -ENOMEM, "out of memory");

@@ -14,7 +14,7 @@
 #include "cleanup.h"
 #include "crc32c.h"
 
-#define KEEP_BITS (0xffULL << 40 | 0xffffULL << 48)	/* beside crc and kind */
+#define KEEP_BITS (0xffULL << 40 | 0xffffULL << 48) /* beside crc and kind */
 
 /* ---- entries ---- */
 
@@ -29,7 +29,8 @@ int catalog_check_name(const char *name, struct xf_err *err)
 	    *name == '-' || *name == '.')
 		return xf_fail(err, -EINVAL,
 			       "a trace's name is 1 to %d of A-Z a-z 0-9 . _ - "
-			       "and begins with none of . and -", LAYOUT_NAME);
+			       "and begins with none of . and -",
+			       LAYOUT_NAME);
 	return 0;
 }
 
@@ -63,9 +64,9 @@ bool catalog_read(const struct store *st, uint32_t slot,
 		.slot = slot,
 		.kind = STATE_KIND(state),
 		.finished = state & STATE_FINISHED,
-		.damaged = STATE_CRC(state) !=
-			   STATE_CRC(make_state(&copy, name,
-						STATE_KIND(state))),
+		.damaged =
+			STATE_CRC(state) !=
+			STATE_CRC(make_state(&copy, name, STATE_KIND(state))),
 		.bytes = COMMIT_BYTES(copy.committed),
 		.created_ns = copy.created_ns,
 		.id = copy.id,
@@ -108,8 +109,9 @@ int catalog_find(const struct store *st, const char *name,
 		return rc;
 	if (!find(st, STORE_TRACE, name, &e)) {
 		rc = media_failed(&st->m, err);
-		return rc ? rc : xf_fail(err, -ENOENT, "%s: no trace '%s'",
-					 st->m.path, name);
+		return rc ? rc
+			  : xf_fail(err, -ENOENT, "%s: no trace '%s'",
+				    st->m.path, name);
 	}
 	*ret = e;
 	return 0;
@@ -170,8 +172,9 @@ static int is_free_name(const struct store *st, const char *name,
 	struct catalog_entry e;
 
 	if (find(st, STORE_TRACE, name, &e))
-		return xf_fail(err, -EEXIST, "%s: there is a trace '%s' already",
-			       st->m.path, name);
+		return xf_fail(err, -EEXIST,
+			       "%s: there is a trace '%s' already", st->m.path,
+			       name);
 	return 0;
 }
 
@@ -254,7 +257,8 @@ int catalog_publish(struct store *st, uint32_t slot, struct xf_err *err)
 		rc = set_state(st, slot,
 			       make_state(e, e->name[STATE_NAME(e->state)],
 					  STORE_TRACE) |
-				       (e->state & KEEP_BITS), err);
+				       (e->state & KEEP_BITS),
+			       err);
 	store_unlock(st);
 	return rc;
 }
@@ -336,8 +340,8 @@ int catalog_remove(struct store *st, const char *name, struct xf_err *err)
 	if (!rc) {
 		rc = free_entry(st, e.slot, err);
 		if (rc == -EBUSY)
-			xf_fail(err, rc, "%s: trace '%s' is in use",
-				st->m.path, name);
+			xf_fail(err, rc, "%s: trace '%s' is in use", st->m.path,
+				name);
 	}
 	rc = rc ? rc : catalog_collect(st, err);
 	store_unlock(st);
@@ -363,7 +367,8 @@ static bool is_wanted(const struct store *st, uint32_t object)
 		const struct store_entry *e = store_entry(st, slot);
 		uint8_t kind = STATE_KIND(store_state(st, slot));
 
-		/* Damaged ones too: what they refer to may be all that is left. */
+		/* Damaged ones too: what they refer to may be all that is left.
+		 */
 		if (!kind || kind == STORE_SHARED)
 			continue;
 		for (int i = 0; i < LAYOUT_REFS; i++)
@@ -433,8 +438,8 @@ static uint32_t ref_for(const struct store *st, uint32_t slot, uint64_t ref)
 static int refer(struct store *st, uint32_t slot, uint32_t object, uint32_t i,
 		 struct xf_err *err)
 {
-	uint64_t off = entry_off(st, slot) +
-		       offsetof(struct store_entry, ref[i]);
+	uint64_t off =
+		entry_off(st, slot) + offsetof(struct store_entry, ref[i]);
 
 	if (store_entry(st, slot)->ref[i])
 		return 0;
@@ -456,7 +461,8 @@ int catalog_share(struct store *st, uint32_t slot, uint32_t type,
 
 	if (snprintf(name, sizeof(name), "%u.%s", type, key) >=
 	    (int)sizeof(name))
-		return xf_fail(err, -EINVAL, "the key '%.80s' is too long", key);
+		return xf_fail(err, -EINVAL, "the key '%.80s' is too long",
+			       key);
 	rc = catalog_check_name(name, err);
 	/* An object that nobody refers to must not be taken up again. */
 	rc = rc ? rc : catalog_collect(st, err);
@@ -490,8 +496,7 @@ static int remove_oldest(struct store *st, struct xf_err *err)
 	while (catalog_next(st, &slot, &e))
 		if (e.finished && !e.damaged &&
 		    e.created_ns < oldest.created_ns &&
-		    !store_is_written(st, e.slot) &&
-		    !store_is_read(st, e.slot))
+		    !store_is_written(st, e.slot) && !store_is_read(st, e.slot))
 			oldest = e;
 	if (!oldest.name[0])
 		return -ENOENT;
@@ -556,9 +561,11 @@ static int room(struct store *st, uint32_t slot, uint64_t nth, uint64_t after,
 			if (rc != -ENOENT)
 				return rc;
 		}
-		return xf_fail(err, -ENOSPC, "%s: the store is full%s",
-			       st->m.path, store_quota(st) ?
-			       ", and no finished trace is left to remove" : "");
+		return xf_fail(
+			err, -ENOSPC, "%s: the store is full%s", st->m.path,
+			store_quota(st)
+				? ", and no finished trace is left to remove"
+				: "");
 	}
 	rc = back_room(st, *ret_first, ret_nr,
 		       *ret_first == after + 1 ? next : need, err);

@@ -13,7 +13,7 @@
 struct check {
 	struct media *m;
 	struct store st;
-	bool attached;		/* the head is good enough to look further */
+	bool attached; /* the head is good enough to look further */
 	bool repair;
 	struct check_result now;
 };
@@ -109,8 +109,8 @@ static void check_entries(struct check *c)
 			continue;
 		if (e.damaged || e.kind < STORE_TRACE ||
 		    e.kind > STORE_SHARED) {
-			xf_fail(&why, -EBADMSG,
-				"entry %u fails its checksum", slot);
+			xf_fail(&why, -EBADMSG, "entry %u fails its checksum",
+				slot);
 			finding(c, CHECK_DAMAGED, &why);
 		} else if (e.kind == STORE_TRACE &&
 			   !catalog_find(&c->st, e.name, &same, NULL) &&
@@ -139,8 +139,10 @@ static void check_refs(struct check *c)
 				     catalog_read(&c->st, ref - 1, &object) &&
 				     object.kind == STORE_SHARED))
 				continue;
-			xf_fail(&why, -EBADMSG, "trace '%s' refers to an "
-				"object that is not there", e.name);
+			xf_fail(&why, -EBADMSG,
+				"trace '%s' refers to an "
+				"object that is not there",
+				e.name);
 			finding(c, CHECK_DAMAGED, &why);
 		}
 	}
@@ -177,12 +179,14 @@ static void check_owners(struct check *c)
 	for (uint64_t b = 0; b < c->st.nr_blocks; b++) {
 		uint64_t word = media_load(c->m, map_off(&c->st, b));
 
-		if (!word || (MAP_OWNER(word) &&
-			      MAP_OWNER(word) <= c->st.nr_slots &&
-			      MAP_NTH(word) < c->st.nr_blocks))
+		if (!word ||
+		    (MAP_OWNER(word) && MAP_OWNER(word) <= c->st.nr_slots &&
+		     MAP_NTH(word) < c->st.nr_blocks))
 			continue;
-		xf_fail(&why, -EBADMSG, "block %" PRIu64 " has an owner that "
-			"cannot be", b);
+		xf_fail(&why, -EBADMSG,
+			"block %" PRIu64 " has an owner that "
+			"cannot be",
+			b);
 		finding(c, CHECK_DAMAGED, &why);
 	}
 }
@@ -204,8 +208,10 @@ static void check_stale(struct check *c)
 			media_store(c->m, map_off(&c->st, b), 0);
 			media_flush(c->m, map_off(&c->st, b), 8);
 		}
-		xf_fail(&why, -ENOENT, "block %" PRIu64 " is marked as that of "
-			"a trace that was removed", b);
+		xf_fail(&why, -ENOENT,
+			"block %" PRIu64 " is marked as that of "
+			"a trace that was removed",
+			b);
 		finding(c, repairable(c), &why);
 	}
 	if (c->repair) {
@@ -246,12 +252,13 @@ static void check_behind(struct check *c)
 				continue;
 			blocks_drop(&c->st, slot,
 				    blocks_for(&c->st,
-					       COMMIT_BYTES(store_entry(
-						       &c->st, slot)
-							->committed)));
+					       COMMIT_BYTES(
+						       store_entry(&c->st, slot)
+							       ->committed)));
 			store_unlock(&c->st);
 		}
-		xf_fail(&why, -ENOENT, "'%s' has blocks behind its end", e.name);
+		xf_fail(&why, -ENOENT, "'%s' has blocks behind its end",
+			e.name);
 		finding(c, repairable(c), &why);
 	}
 }
@@ -311,7 +318,7 @@ static void check_contents(struct check *c)
 		if (e.damaged || store_is_written(&c->st, e.slot))
 			continue;
 		rc = walk(&c->st, e.name, &end, &bytes, &why);
-		if (rc == -ENOENT)	/* removed meanwhile */
+		if (rc == -ENOENT) /* removed meanwhile */
 			continue;
 		if (!rc && end >= bytes)
 			continue;
@@ -320,8 +327,8 @@ static void check_contents(struct check *c)
 			if (!rc)
 				xf_fail(&why, -EBADMSG,
 					"power loss cut '%s' at %" PRIu64
-					" of %" PRIu64 " bytes", e.name, end,
-					bytes);
+					" of %" PRIu64 " bytes",
+					e.name, end, bytes);
 		}
 		finding(c, rc ? CHECK_DAMAGED : repairable(c), &why);
 	}

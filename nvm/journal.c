@@ -13,8 +13,8 @@
 #include "cleanup.h"
 #include "crc32c.h"
 
-#define GROW_MIN (1ULL << 20)
-#define GROW_MAX (64ULL << 20)
+#define GROW_MIN  (1ULL << 20)
+#define GROW_MAX  (64ULL << 20)
 #define DROP_STEP (16ULL << 20)
 
 uint64_t journal_chunk_bytes(uint64_t len)
@@ -53,12 +53,13 @@ static uint64_t place(const struct journal *j, uint64_t pos, uint64_t len)
 static uint32_t chunk_crc(const struct journal *j, uint64_t pos,
 			  const struct store_chunk *c, const void *payload)
 {
-	/* id and position: what an earlier trace left here is no chunk of ours. */
+	/* id and position: what an earlier trace left here is no chunk of ours.
+	 */
 	struct {
 		uint64_t id, pos;
 		uint32_t type, len, flags;
-	} __attribute__((packed)) head = { j->id, pos, c->type, c->len,
-					   c->flags };
+	} __attribute__((packed))
+	head = { j->id, pos, c->type, c->len, c->flags };
 	uint32_t crc = crc32c(0, &head, sizeof(head));
 
 	return c->flags & CHUNK_PAD ? crc : crc32c(crc, payload, c->len);
@@ -68,9 +69,9 @@ static uint32_t chunk_crc(const struct journal *j, uint64_t pos,
 static int load(struct journal *j, struct xf_err *err)
 {
 	const struct store *st = j->st;
-	uint64_t word = media_load(&st->m,
-				   entry_off(st, j->slot) +
-				   offsetof(struct store_entry, committed));
+	uint64_t word = media_load(
+		&st->m, entry_off(st, j->slot) +
+				offsetof(struct store_entry, committed));
 	const struct run *last;
 	int rc;
 
@@ -143,7 +144,8 @@ static int create(struct journal *j, struct store *st, enum store_kind kind,
 
 	if (rc)
 		return rc;
-	/* The lock is kept until the draft has a writer: see catalog_collect. */
+	/* The lock is kept until the draft has a writer: see catalog_collect.
+	 */
 	rc = catalog_create(st, kind, name, &slot, err);
 	if (!rc) {
 		rc = attach(&new, st, slot, name, err);
@@ -425,9 +427,13 @@ int journal_put(struct journal *j, uint32_t type, const void *data, size_t len,
 	return put(j, type, 0, data, len, err);
 }
 
-/* Forget pages between two positions. */
-static void forget(const struct journal *j, uint64_t from, uint64_t to)
+void journal_forget(struct journal *j)
 {
+	uint64_t from = j->dropped, to = j->committed;
+
+	/* Pages of DAX are nobody's memory. */
+	if (j->st->m.durable || to - from < DROP_STEP)
+		return;
 	for (size_t i = 0; i < j->nr_runs; i++) {
 		const struct run *r = &j->runs[i];
 		uint64_t a = from > r->pos ? from : r->pos;
@@ -436,6 +442,7 @@ static void forget(const struct journal *j, uint64_t from, uint64_t to)
 		if (a < b)
 			media_forget(&j->st->m, r->off + (a - r->pos), b - a);
 	}
+	j->dropped = to;
 }
 
 int journal_commit(struct journal *j, struct xf_err *err)
@@ -454,11 +461,6 @@ int journal_commit(struct journal *j, struct xf_err *err)
 	if (rc)
 		return rc;
 	j->committed = j->end;
-	/* A long trace must not look as if the process had grown with it. */
-	if (j->committed - j->dropped > DROP_STEP) {
-		forget(j, j->dropped, j->committed);
-		j->dropped = j->committed;
-	}
 	return 0;
 }
 
@@ -475,10 +477,12 @@ int journal_sync(struct journal *j, struct xf_err *err)
 		if (r->pos + r->len > j->synced && r->pos < j->committed)
 			rc = media_sync(&j->st->m, r->off, r->len, err);
 	}
-	rc = rc ? rc : media_sync(&j->st->m, st->map_off,
-				  st->nr_blocks * sizeof(uint64_t), err);
-	rc = rc ? rc : media_sync(&j->st->m, entry_off(st, j->slot),
-				  sizeof(struct store_entry), err);
+	rc = rc ? rc
+		: media_sync(&j->st->m, st->map_off,
+			     st->nr_blocks * sizeof(uint64_t), err);
+	rc = rc ? rc
+		: media_sync(&j->st->m, entry_off(st, j->slot),
+			     sizeof(struct store_entry), err);
 	/* Only now: this word vouches for the others. */
 	return rc ? rc : store_synced(j, err);
 }
@@ -570,7 +574,8 @@ static int chunk_at(const struct journal *j, uint64_t pos,
 	if (bytes > j->committed - pos || !place(j, pos, bytes))
 		return damaged(j, pos, err);
 	*ret_data = j->st->m.base + off + sizeof(*c);
-	if (c->crc != chunk_crc(j, pos, c, *ret_data) || journal_failed(j, NULL))
+	if (c->crc != chunk_crc(j, pos, c, *ret_data) ||
+	    journal_failed(j, NULL))
 		return damaged(j, pos, err);
 	return 1;
 }
@@ -596,8 +601,8 @@ int64_t journal_object(const struct journal *j, const void *data)
 {
 	const struct store *st = j->st;
 	uint64_t off = (const uint8_t *)data - st->m.base;
-	uint64_t word = media_load(&st->m, map_off(st, (off - st->data_off) >>
-						       st->block_shift));
+	uint64_t word = media_load(
+		&st->m, map_off(st, (off - st->data_off) >> st->block_shift));
 
 	/* Its block belongs to somebody else than the trace. */
 	return MAP_OWNER(word) == j->slot + 1 ? -1 : MAP_OWNER(word) - 1LL;
@@ -624,8 +629,11 @@ static int resolve(const struct journal *j, const struct store_chunk *c,
 		*ret_len = oc.len;
 		return 1;
 	}
-	return rc ? rc : xf_fail(err, -EBADMSG, "%s: refers to an object that "
-				 "is incomplete", j->path);
+	return rc ? rc
+		  : xf_fail(err, -EBADMSG,
+			    "%s: refers to an object that "
+			    "is incomplete",
+			    j->path);
 }
 
 int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,

@@ -100,6 +100,11 @@ int journal_prepare(struct journal *j, uint64_t bytes, struct xf_err *err);
 
 /* All that was added so far now counts. -EIO: nothing does any more. */
 int journal_commit(struct journal *j, struct xf_err *err);
+/*
+ * A writer that says so now and then does not look as if it had grown with its
+ * trace: pages that were committed need not count as its memory.
+ */
+void journal_forget(struct journal *j);
 /* What was committed is on media, whatever they are. May take long. */
 int journal_sync(struct journal *j, struct xf_err *err);
 /* Synced, and the quota may remove it once it is closed. */

@@ -25,7 +25,7 @@
  * another thread changes.
  */
 struct media_watch {
-	uintptr_t base;		/* 0: free; written last */
+	uintptr_t base; /* 0: free; written last */
 	size_t len;
 	int failed;
 };
@@ -65,10 +65,9 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	struct media_watch *w = watch_of(addr);
 	int saved = errno;
 
-	if (!w || mmap((void *)(addr & ~(PAGE - 1)), PAGE,
-		       PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		       0) == MAP_FAILED)
+	if (!w ||
+	    mmap((void *)(addr & ~(PAGE - 1)), PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		pass_on(sig, info, context);
 	else
 		__atomic_store_n(&w->failed, 1, __ATOMIC_RELEASE);
@@ -290,8 +289,7 @@ void media_close(struct media *m)
 /* A page was lost: what goes there is lost too, and so must be what follows. */
 static bool is_lost(const struct media *m)
 {
-	return m->watch &&
-	       __atomic_load_n(&m->watch->failed, __ATOMIC_ACQUIRE);
+	return m->watch && __atomic_load_n(&m->watch->failed, __ATOMIC_ACQUIRE);
 }
 
 void media_copy(struct media *m, uint64_t off, const void *src, size_t len)
@@ -321,8 +319,10 @@ int media_failed(const struct media *m, struct xf_err *err)
 {
 	if (!is_lost(m))
 		return 0;
-	return xf_fail(err, -EIO, "%s: the file was cut short, its disk is "
-		       "full, or its medium fails", m->path);
+	return xf_fail(err, -EIO,
+		       "%s: the file was cut short, its disk is "
+		       "full, or its medium fails",
+		       m->path);
 }
 
 int media_sync(struct media *m, uint64_t off, size_t len, struct xf_err *err)

@@ -13,8 +13,8 @@
 #include "cleanup.h"
 #include "crc32c.h"
 
-#define PAGE 4096ULL
-#define ROUND_UP(n, to) (((n) + (to) - 1) / (to) * (to))
+#define PAGE		4096ULL
+#define ROUND_UP(n, to) (((n) + (to)-1) / (to) * (to))
 
 uint32_t store_head_crc(const struct store_head *h)
 {
@@ -63,13 +63,17 @@ static int plan(const struct store_shape *shape, struct store_head *h,
 
 	if (shape->block & (shape->block - 1) || shift < STORE_MIN_SHIFT ||
 	    shift > STORE_MAX_SHIFT)
-		return xf_fail(err, -EINVAL, "a block has 512 bytes to 1 GiB, "
-			       "a power of two, not %u", shape->block);
+		return xf_fail(err, -EINVAL,
+			       "a block has 512 bytes to 1 GiB, "
+			       "a power of two, not %u",
+			       shape->block);
 	if (!shape->nr_slots)
 		slots = slots < 16 ? 16 : slots > 16384 ? 16384 : slots;
 	if (slots > STORE_MAX_SLOTS)
-		return xf_fail(err, -EINVAL, "%" PRIu64 " traces: the most a "
-			       "store can have is %u", slots, STORE_MAX_SLOTS);
+		return xf_fail(err, -EINVAL,
+			       "%" PRIu64 " traces: the most a "
+			       "store can have is %u",
+			       slots, STORE_MAX_SLOTS);
 	if (nr > UINT32_MAX)
 		return xf_fail(err, -EINVAL,
 			       "blocks of %u bytes are too small for it",
@@ -80,8 +84,10 @@ static int plan(const struct store_shape *shape, struct store_head *h,
 	while (store_bytes(slots, nr + 1, shift) <= shape->size)
 		nr++;
 	if (!nr)
-		return xf_fail(err, -EINVAL, "%" PRIu64 " bytes are too few "
-			       "for a store", shape->size);
+		return xf_fail(err, -EINVAL,
+			       "%" PRIu64 " bytes are too few "
+			       "for a store",
+			       shape->size);
 	*h = (struct store_head){
 		.magic = STORE_MAGIC,
 		.major = STORE_MAJOR,
@@ -173,8 +179,8 @@ static bool fits(const struct store_head *h, uint64_t len)
 	return h->slots_off == LAYOUT_HEADS &&
 	       h->map_off == h->slots_off +
 				     h->nr_slots * sizeof(struct store_entry) &&
-	       h->data_off == data_begins(h->nr_slots, h->nr_blocks,
-					  h->block_shift) &&
+	       h->data_off ==
+		       data_begins(h->nr_slots, h->nr_blocks, h->block_shift) &&
 	       h->size == h->data_off + (h->nr_blocks << h->block_shift);
 }
 
@@ -197,11 +203,13 @@ int store_check_head(const struct media *m, uint64_t off, struct xf_err *err)
 	if (h.incompat & ~STORE_INCOMPAT_KNOWN)
 		return xf_fail(err, -EPROTO,
 			       "%s: has features %#" PRIx64 " that this "
-			       "xftrace does not know", m->path, h.incompat);
+			       "xftrace does not know",
+			       m->path, h.incompat);
 	if (h.size > m->len)
 		return xf_fail(err, -EBADMSG,
 			       "%s: cut short, %" PRIu64 " of %" PRIu64
-			       " bytes are there", m->path, m->len, h.size);
+			       " bytes are there",
+			       m->path, m->len, h.size);
 	if (!fits(&h, m->len))
 		return xf_fail(err, -EBADMSG, "%s: its head makes no sense",
 			       m->path);
@@ -281,8 +289,10 @@ int store_set_quota(struct store *st, uint64_t quota, struct xf_err *err)
 
 static int lock_byte(int fd, int how, short type, off_t byte)
 {
-	struct flock l = { .l_type = type, .l_whence = SEEK_SET,
-			   .l_start = byte, .l_len = 1 };
+	struct flock l = { .l_type = type,
+			   .l_whence = SEEK_SET,
+			   .l_start = byte,
+			   .l_len = 1 };
 	int rc;
 
 	do
@@ -325,8 +335,10 @@ int store_use(const struct store *st, uint32_t slot, enum store_use use,
 		return xf_fail_errno(err, "%s", st->m.path);
 	if (lock_byte(fd, F_OFD_SETLK, type, byte + slot)) {
 		if (errno == EAGAIN || errno == EACCES)
-			return xf_fail(err, -EBUSY, "%s: in use by another "
-				       "process", st->m.path);
+			return xf_fail(err, -EBUSY,
+				       "%s: in use by another "
+				       "process",
+				       st->m.path);
 		return xf_fail_errno(err, "%s: lock", st->m.path);
 	}
 	return xf_take_fd(fd);

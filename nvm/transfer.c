@@ -12,7 +12,7 @@
 
 /* What a trace needs in a store of its own. */
 struct need {
-	uint64_t bytes;			/* of the trace's chunks */
+	uint64_t bytes; /* of the trace's chunks */
 	uint64_t object_bytes[LAYOUT_REFS];
 	int64_t object[LAYOUT_REFS];
 	uint32_t nr_objects;
@@ -52,8 +52,9 @@ static int measure(const struct journal *j, struct need *n, struct xf_err *err)
 static const char *key_of(const struct store *st, int64_t object,
 			  struct catalog_entry *e)
 {
-	const char *dot = catalog_read(st, object, e) && !e->damaged ?
-				  strchr(e->name, '.') : NULL;
+	const char *dot = catalog_read(st, object, e) && !e->damaged
+				  ? strchr(e->name, '.')
+				  : NULL;
 
 	return dot ? dot + 1 : NULL;
 }
@@ -71,8 +72,8 @@ static int copy_chunk(struct journal *to, const struct journal *from,
 }
 
 /* All or nothing: one commit at the end. */
-static int copy(struct journal *to, const struct journal *from,
-		uint64_t bytes, struct xf_err *err)
+static int copy(struct journal *to, const struct journal *from, uint64_t bytes,
+		struct xf_err *err)
 {
 	uint64_t pos = 0;
 	const void *data;

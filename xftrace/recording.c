@@ -298,6 +298,7 @@ static int drain(struct recording *r, struct xf_err *err)
 	committed = journal_commit(&r->j, rc ? NULL : err);
 	if (committed)
 		r->full = true;
+	journal_forget(&r->j);
 	return rc ? rc : committed;
 }
 

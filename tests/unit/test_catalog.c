@@ -25,10 +25,10 @@ static uint32_t count_entries(const struct store *st, int kind)
 
 static void test_names(void **state)
 {
-	static const char *const bad[] = { "",	  "-a",	 ".a", "a b",
-					   "a/b", "a\n", "ä",	"a\x7f", ".." };
-	static const char *const good[] = { "a", "0", "_", "boot-42", "A.b_c-",
-					    "x.xft" };
+	static const char *const bad[] = { "",	  "-a", ".a",	 "a b", "a/b",
+					   "a\n", "ä",	"a\x7f", ".." };
+	static const char *const good[] = { "a",       "0",	 "_",
+					    "boot-42", "A.b_c-", "x.xft" };
 	char longest[LAYOUT_NAME + 2];
 	struct catalog_entry e;
 	struct xf_err err;
@@ -37,13 +37,16 @@ static void test_names(void **state)
 
 	make_store(&st, "a", MIB);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(catalog_create(&st, STORE_TRACE, bad[i], &slot,
-						&err), -EINVAL);
+		assert_int_equal(
+			catalog_create(&st, STORE_TRACE, bad[i], &slot, &err),
+			-EINVAL);
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(catalog_create(&st, STORE_TRACE, good[i],
-						&slot, &err), 0);
-		assert_int_equal(catalog_create(&st, STORE_TRACE, good[i],
-						&slot, &err), -EEXIST);
+		assert_int_equal(
+			catalog_create(&st, STORE_TRACE, good[i], &slot, &err),
+			0);
+		assert_int_equal(
+			catalog_create(&st, STORE_TRACE, good[i], &slot, &err),
+			-EEXIST);
 		assert_int_equal(catalog_find(&st, good[i], &e, &err), 0);
 		assert_int_equal(e.slot, slot);
 		assert_string_equal(e.name, good[i]);
@@ -134,25 +137,33 @@ static void test_shared(void **state)
 		assert_int_equal(journal_create(&j, &st, name, &err), 0);
 		assert_int_equal(journal_put(&j, 1, "first", 5, &err), 0);
 		assert_int_equal(journal_share(&j, 2, "kernel", symbols,
-					       sizeof(symbols), &err), 0);
+					       sizeof(symbols), &err),
+				 0);
 		/* Another type is another object. */
 		assert_int_equal(journal_share(&j, 3, "kernel", other,
-					       sizeof(other), &err), 0);
+					       sizeof(other), &err),
+				 0);
 		assert_int_equal(journal_share(&j, 2, "kernel", symbols,
-					       sizeof(symbols), &err), 0);
+					       sizeof(symbols), &err),
+				 0);
 		assert_int_equal(journal_commit(&j, &err), 0);
 		for (int n = 0; n < 4; n++) {
 			assert_int_equal(journal_next(&j, &pos, &type, &data,
-						      &len, &err), 1);
+						      &len, &err),
+					 1);
 			assert_int_equal(type, "\1\2\3\2"[n]);
-			assert_int_equal(len, n == 0 ? 5 : n == 2 ? 100 :
-								    200000);
-			assert_memory_equal(data, n == 0 ? "first" :
-					    n == 2 ? other : symbols, len);
+			assert_int_equal(len, n == 0   ? 5
+					      : n == 2 ? 100
+						       : 200000);
+			assert_memory_equal(data,
+					    n == 0   ? "first"
+					    : n == 2 ? other
+						     : symbols,
+					    len);
 			assert_int_equal(journal_object(&j, data) >= 0, n > 0);
 		}
-		assert_int_equal(journal_next(&j, &pos, &type, &data, &len,
-					      &err), 0);
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 0);
 		journal_close(&j);
 		assert_int_equal(count_entries(&st, STORE_SHARED), 2);
 		if (!i)
@@ -175,8 +186,9 @@ static void test_shared(void **state)
 		assert_int_equal(journal_share(&j, 2, key, other, 100, &err),
 				 0);
 	}
-	assert_int_equal(journal_share(&j, 2, "a key with blanks", other, 100,
-				       &err), -EINVAL);
+	assert_int_equal(
+		journal_share(&j, 2, "a key with blanks", other, 100, &err),
+		-EINVAL);
 	assert_int_equal(journal_commit(&j, &err), 0);
 	uint64_t pos = 0;
 	int nr = 0;
@@ -225,8 +237,8 @@ static void test_quota(void **state)
 	assert_int_equal(count_chunks(&j, 2), 300);
 	assert_int_equal(count_in(&st, "unfinished", 4), 1);
 	assert_int_equal(count_chunks(&w, 5), i);
-	assert_true(st.nr_blocks - blocks_free(&st) <=
-		    2 * MIB >> st.block_shift);
+	assert_true(st.nr_blocks - blocks_free(&st) <= 2 * MIB >>
+		    st.block_shift);
 	journal_close(&j);
 	/* Read no longer: now it goes as well. */
 	assert_int_equal(put_one(&w, 5, i, &err), 0);
@@ -245,7 +257,8 @@ static double seconds(void)
 
 static void test_ten_thousand(void **state)
 {
-	struct store_shape shape = { .size = 256 * MIB, .nr_slots = 10000,
+	struct store_shape shape = { .size = 256 * MIB,
+				     .nr_slots = 10000,
 				     .thin = true };
 	struct xf_err err = { 0 };
 	struct catalog_entry e;
@@ -260,8 +273,9 @@ static void test_ten_thousand(void **state)
 		if (catalog_create(&st, STORE_TRACE, name, &slot, &err))
 			fail_msg("%s", err.msg);
 	}
-	assert_int_equal(catalog_create(&st, STORE_TRACE, "one-more", &slot,
-					&err), -ENOSPC);
+	assert_int_equal(
+		catalog_create(&st, STORE_TRACE, "one-more", &slot, &err),
+		-ENOSPC);
 	store_close(&st);
 	start = seconds();
 	assert_int_equal(store_open(&st, "a", false, &err), 0);
@@ -288,9 +302,8 @@ static void test_ten_thousand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names),  TEST(test_rename_remove),
-		TEST(test_shared), TEST(test_quota),
-		TEST(test_ten_thousand),
+		TEST(test_names), TEST(test_rename_remove), TEST(test_shared),
+		TEST(test_quota), TEST(test_ten_thousand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

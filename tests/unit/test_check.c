@@ -13,7 +13,7 @@
 
 #include "fake_store.h"
 
-static char wrong_steps[400];	/* "step=verdict;..." of all that are not ok */
+static char wrong_steps[400]; /* "step=verdict;..." of all that are not ok */
 static int nr_steps;
 
 static void note(void *arg, const struct check_result *r)
@@ -86,7 +86,8 @@ static void test_heads(void **state)
 	make();
 	store_close(&st);
 	poke("a", 40, "?????", 5);
-	expect(false, 1, "head=repairable;copy of the head=skipped;"
+	expect(false, 1,
+	       "head=repairable;copy of the head=skipped;"
 	       "entries=skipped;references to shared objects=skipped;"
 	       "unused objects and drafts=skipped;owners of blocks=skipped;"
 	       "contents of traces=skipped;blocks behind the end=skipped;"
@@ -149,7 +150,8 @@ static void test_unused(void **state)
 	expect(true, 0, "");
 	journal_close(&j);
 	expect(false, 1, "unused objects and drafts=repairable;");
-	expect(true, 0, "unused objects and drafts=repaired;"
+	expect(true, 0,
+	       "unused objects and drafts=repaired;"
 	       "blocks of removed traces=repaired;");
 	expect(false, 0, "");
 	assert_int_equal(blocks_free(&st), free_blocks);
@@ -189,8 +191,8 @@ static void test_blocks(void **state)
 	poke("a", map_off(&st, free_block), &word, 8);
 	expect(true, 0, "");
 	/* Not there. */
-	for (b = 0; MAP_OWNER(media_load(&st.m, map_off(&st, b))) !=
-		    e.slot + 1;)
+	for (b = 0;
+	     MAP_OWNER(media_load(&st.m, map_off(&st, b))) != e.slot + 1;)
 		b++;
 	poke("a", map_off(&st, b), &word, 8);
 	expect(true, 1, "contents of traces=damaged;");
@@ -246,8 +248,8 @@ static void test_cut_by_power(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_clean),  TEST(test_heads),	    TEST(test_entries),
-		TEST(test_unused), TEST(test_blocks),	    TEST(test_refs),
+		TEST(test_clean),	 TEST(test_heads),  TEST(test_entries),
+		TEST(test_unused),	 TEST(test_blocks), TEST(test_refs),
 		TEST(test_cut_by_power),
 	};
 

@@ -89,8 +89,8 @@ static void test_put(void **state)
 	journal_add(&j, 6, 5);
 	assert_int_equal(journal_commit(&j, &err), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(journal_next(&j, &pos, &type, &data, &len,
-					      &err), 1);
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 1);
 		assert_int_equal(len, "\5\0\10\5"[i]);
 	}
 	assert_memory_equal(data, "hello", 5);
@@ -233,7 +233,8 @@ static void test_unsynced(void **state)
 		for (int i = 0; i < 40; i++) {
 			pos[i + 1] = pos[i];
 			assert_int_equal(journal_next(&j, &pos[i + 1], &type,
-						      &data, &len, &err), 1);
+						      &data, &len, &err),
+					 1);
 		}
 		assert_int_equal(synced, pos[20]);
 		uint64_t off = (const uint8_t *)data - st.m.base - 16 -
@@ -270,8 +271,8 @@ static void test_damaged(void **state)
 	make_trace(&st, "t", 1, 40);
 	assert_int_equal(journal_open(&j, &st, "t", &err), 0);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(journal_next(&j, &pos, &type, &data, &len,
-					      &err), 1);
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 1);
 	off = (const uint8_t *)data - st.m.base + len / 2;
 	journal_close(&j);
 	store_close(&st);
@@ -295,19 +296,21 @@ static void test_transfer(void **state)
 
 	make_store(&st, "a", 8 * MIB);
 	assert_int_equal(journal_create(&j, &st, "t", &err), 0);
-	assert_int_equal(journal_share(&j, 0, "key", "", len_of(1, 0) * 0,
-				       &err), 0);
+	assert_int_equal(
+		journal_share(&j, 0, "key", "", len_of(1, 0) * 0, &err), 0);
 	journal_close(&j);
 	assert_int_equal(catalog_remove(&st, "t", &err), 0);
 
 	make_trace(&st, "plain", 1, 700);
 	memset(symbols, 's', sizeof(symbols));
 	assert_int_equal(journal_create(&j, &st, "shares", &err), 0);
-	assert_int_equal(journal_share(&j, 9, "kernel", symbols,
-				       sizeof(symbols), &err), 0);
+	assert_int_equal(
+		journal_share(&j, 9, "kernel", symbols, sizeof(symbols), &err),
+		0);
 	assert_int_equal(journal_put(&j, 1, "x", 1, &err), 0);
-	assert_int_equal(journal_share(&j, 9, "kernel", symbols,
-				       sizeof(symbols), &err), 0);
+	assert_int_equal(
+		journal_share(&j, 9, "kernel", symbols, sizeof(symbols), &err),
+		0);
 	assert_int_equal(journal_commit(&j, &err), 0);
 
 	assert_int_equal(transfer_export(&st, NULL, "f", &err), -ENOTUNIQ);
@@ -343,8 +346,8 @@ static void test_transfer(void **state)
 	uint32_t type;
 	size_t len;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(journal_next(&j, &pos, &type, &data, &len,
-					      &err), 1);
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 1);
 		assert_int_equal(len, i == 1 ? 1 : sizeof(symbols));
 		assert_memory_equal(data, i == 1 ? "x" : symbols, len);
 	}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * media: files that end early or fail are errors and no deaths; and the
- * checksum that everything on the media has.
+ * media: files that end early or fail are errors and no deaths.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "crc32c.h"
 #include "media.h"
 
 static char folder[] = "/tmp/test_media.XXXXXX";
@@ -42,42 +39,6 @@ static int tear_down(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-/* Bit by bit, as the definition has it. */
-static uint32_t crc_by_bits(uint32_t crc, const uint8_t *p, size_t len)
-{
-	crc = ~crc;
-	while (len--) {
-		crc ^= *p++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return ~crc;
-}
-
-static void test_crc(void **state)
-{
-	static uint8_t data[70000];
-	static const size_t lens[] = { 0, 1, 7, 8, 9, 63, 64, 512, 1535, 1536,
-				       1537, 3071, 3072, 4096, 65536, 69999 };
-
-	/* From the literature: RFC 3720. */
-	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283);
-	assert_int_equal(crc32c(0, data, 32), 0x8a9136aa);
-	srand(3);
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = rand();
-	for (size_t i = 0; i < ARRAY_SIZE(lens); i++)
-		for (size_t at = 0; at < 9 && at + lens[i] <= sizeof(data); at++) {
-			uint32_t crc = crc_by_bits(i, data + at, lens[i]);
-
-			assert_int_equal(crc32c(i, data + at, lens[i]), crc);
-		}
-	for (size_t cut = 0; cut < 5000; cut += 37)
-		assert_int_equal(crc32c(crc32c(0, data, cut), data + cut,
-					5000 - cut),
-				 crc32c(0, data, 5000));
-}
 
 static void test_life(void **state)
 {
@@ -231,9 +192,9 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_crc),	      TEST(test_life),	  TEST(test_no_file),
-		TEST(test_cut_short), TEST(test_threads), TEST(test_not_ours),
-		TEST(test_many),
+		TEST(test_life),    TEST(test_no_file),
+		TEST(test_cut_short), TEST(test_threads),
+		TEST(test_not_ours), TEST(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,8 @@ static int open_rc(const char *path, bool writable)
 
 static void test_shapes(void **state)
 {
-	static const uint64_t sizes[] = { 200000, MIB, 10000001, 100 * MIB,
-					  1ULL << 30, 40ULL << 30 };
+	static const uint64_t sizes[] = { 200000,    MIB,	 10000001,
+					  100 * MIB, 1ULL << 30, 40ULL << 30 };
 	struct store_shape shape = { .thin = true };
 	struct xf_err err = { 0 };
 	struct store st, again;
@@ -136,9 +136,9 @@ static void test_heads(void **state)
 	rewrite("a", other_magic, true);
 	assert_int_equal(open_rc("a", false), -EBADMSG);
 	rewrite("a", other_magic, true);
-	static void (*const lies[])(struct store_head *h) = {
-		many_slots, many_blocks, wide_shift, other_place, other_map,
-		larger,
+	static void (*const lies[])(struct store_head * h) = {
+		many_slots,  many_blocks, wide_shift,
+		other_place, other_map,	  larger,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
 		struct store_head good;
@@ -184,10 +184,10 @@ static void test_noise(void **state)
 		for (int n = 0; n < 1 + i % 60; n++) {
 			/* Where something is: head, entries, map, contents. */
 			size_t r = rand();
-			size_t at = n % 4 == 0 ? r % 192 :
-				    n % 4 == 1 ? 8192 + r % 400 :
-				    n % 4 == 2 ? map + r % 300 :
-						 r % len;
+			size_t at = n % 4 == 0	 ? r % 192
+				    : n % 4 == 1 ? 8192 + r % 400
+				    : n % 4 == 2 ? map + r % 300
+						 : r % len;
 
 			bad[i % 2 || at >= 192 ? at : 8192 + at] = rand();
 		}
@@ -332,7 +332,8 @@ static void test_full(void **state)
 /* A thin store on a disk that is smaller. */
 static void test_disk_full(void **state)
 {
-	struct store_shape shape = { .size = 64 * MIB, .nr_slots = 16,
+	struct store_shape shape = { .size = 64 * MIB,
+				     .nr_slots = 16,
 				     .thin = true };
 	struct xf_err err;
 	struct store st;

@@ -65,7 +65,8 @@ WRAP(int, madvise, (void *p, size_t len, int advice), (p, len, advice), EAGAIN,
 WRAP(int, unlink, (const char *path), (path), EPERM, -1)
 WRAP(void *, pmem_map_file,
      (const char *path, size_t len, int flags, mode_t mode, size_t *mapped,
-      int *pmem), (path, len, flags, mode, mapped, pmem), ENOMEM, NULL)
+      int *pmem),
+     (path, len, flags, mode, mapped, pmem), ENOMEM, NULL)
 WRAP(int, pmem_msync, (const void *p, size_t len), (p, len), EIO, -1)
 
 int __wrap_asprintf(char **ret, const char *fmt, ...);
@@ -172,8 +173,7 @@ static void complain(void *arg, const struct check_result *r)
 {
 	if (r->verdict > CHECK_REPAIRED)
 		fail_msg("%s failed (%s): %s: %s", failed_call,
-			 for_ever ? "for ever" : "once", r->step,
-			 r->first.msg);
+			 for_ever ? "for ever" : "once", r->step, r->first.msg);
 }
 
 static void verify(void)
@@ -202,8 +202,8 @@ static void verify(void)
 		size_t len;
 
 		assert_int_equal(journal_open(&j, &st, "s", &err), 0);
-		assert_int_equal(journal_next(&j, &pos, &type, &data, &len,
-					      &err), 1);
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 1);
 		assert_int_equal(len, sizeof(symbols));
 		assert_memory_equal(data, symbols, len);
 		journal_close(&j);
