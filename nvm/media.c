@@ -190,7 +190,7 @@ static int map_file(struct media *m, struct xf_err *err)
 	if (fstat(m->fd, &st))
 		return xf_fail_errno(err, "%s", m->path);
 	if (!S_ISREG(st.st_mode) || !st.st_size)
-		return xf_fail(err, -EBADMSG, "%s: no store", m->path);
+		return xf_fail(err, -EBADMSG, "%s: no trace store", m->path);
 	mapped = st.st_size;
 	if (m->writable) {
 		snprintf(self, sizeof(self), "/proc/self/fd/%d", m->fd);

@@ -189,10 +189,10 @@ int store_check_head(const struct media *m, uint64_t off, struct xf_err *err)
 	struct store_head h;
 
 	if (m->len < LAYOUT_HEADS)
-		return xf_fail(err, -EBADMSG, "%s: no store", m->path);
+		return xf_fail(err, -EBADMSG, "%s: no trace store", m->path);
 	memcpy(&h, m->base + off, sizeof(h));
 	if (h.magic != STORE_MAGIC)
-		return xf_fail(err, -EBADMSG, "%s: no store", m->path);
+		return xf_fail(err, -EBADMSG, "%s: no trace store", m->path);
 	if (h.major != STORE_MAJOR)
 		return xf_fail(err, -EPROTO,
 			       "%s: of version %u, this xftrace knows %u",

@@ -86,23 +86,17 @@ else
 fi
 
 # Traces that are none
-journal() { # COMMITTED -- the beginning of a trace file; base/../nvm/journal.h
-	printf 'XFTJRNL1\1\0\0\0\0\0\0\0'
-	head -c 48 /dev/zero
-	# shellcheck disable=SC2059 # the format is the point
-	printf "$(printf '\\%03o\\%03o\\%03o\\%03o\\0\\0\\0\\0' \
-		$(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)))"
-	head -c 4024 /dev/zero
-}
-journal 0 >hollow
-journal 65536 >short
-{ journal 16; printf '\1\0\0\0\377\377\377\377\0\0\0\0\0\0\0\0'; } >long
-{ journal 16; printf '\1\0\0\0\2\0\0\0[]\0\0\0\0\0\0'; } >meta
-{ journal 4096; head -c 4096 garbage; } >noise
-journal 0 | sed '1s/^XFTJRNL1\x01/XFTJRNL1\x09/' >future
-head -c 3000 hollow >torn
+make_trace() { "$O/stress/make_trace" "$@"; }
+make_trace hollow
+make_trace meta 1 '[]'
+make_trace noise 1 "$(head -c 3000 garbage | base64)" 4 "$(head -c 30000 garbage | base64)"
+make_trace good-one 1 'a mark' 2 other
+LC_ALL=C sed 's/a mark/a mask/' good-one >changed
+LC_ALL=C sed '1s/^XFTSTORE\x01/XFTSTORE\x09/' good-one >future
+head -c 50000 good-one >short
+head -c 3000 good-one >torn
 for bad in "garbage:no trace" "empty:no trace" "torn:no trace" "short:cut short" \
-	"long:damaged" "noise:" "hollow:" "meta:" "future:version 9" \
+	"changed:damaged" "noise:" "hollow:" "meta:" "future:version 9" \
 	"nowhere:No such file" "/dev/null:no trace" ".:no trace"; do
 	fails "report of ${bad%%:*}" 1 "${bad%%:*}.*${bad#*:}" "$xft" report "${bad%%:*}"
 	check "report of ${bad%%:*}: nothing on stdout" [ ! -s stdout.txt ]
