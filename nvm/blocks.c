@@ -157,3 +157,9 @@ uint64_t blocks_drop(struct store *st, uint32_t slot, uint64_t nth)
 		media_fence(&st->m);
 	return nr;
 }
+
+int blocks_sync(struct store *st, struct xf_err *err)
+{
+	return media_sync(&st->m, st->map_off, st->nr_blocks * sizeof(uint64_t),
+			  err);
+}

@@ -46,6 +46,9 @@ int blocks_choose(const struct store *st, uint64_t after, uint64_t next,
 void blocks_give(struct store *st, uint32_t slot, uint32_t nth, uint64_t first,
 		 uint64_t nr);
 
+/* The map survives power loss now, whatever the file system. */
+int blocks_sync(struct store *st, struct xf_err *err);
+
 /* Take from @slot what is number @nth or later; durable. Returns how many. */
 uint64_t blocks_drop(struct store *st, uint32_t slot, uint64_t nth);
 

@@ -214,8 +214,11 @@ static int create(struct store *st, enum store_kind kind, const char *name,
 	clock_gettime(CLOCK_REALTIME, &now);
 	e.created_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
 	memcpy(padded, name, strlen(name));
-	/* What its owner before had is free for good. */
+	/* What its owner before had is free for good, whatever happens. */
 	blocks_drop(st, slot, 0);
+	rc = blocks_sync(st, err);
+	if (rc)
+		return rc;
 	put_name(st, slot, 0, padded);
 	media_copy(&st->m, entry_off(st, slot) + sizeof(e.state), &e.committed,
 		   offsetof(struct store_entry, name) - sizeof(e.state));

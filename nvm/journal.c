@@ -260,6 +260,8 @@ static int recover(struct journal *j, struct xf_err *err)
 		rc = store_synced(j, err);
 	}
 	blocks_drop(j->st, j->slot, blocks_for(j->st, pos));
+	/* Else an old word could come back beside the one that follows it. */
+	rc = rc ? rc : blocks_sync(j->st, err);
 	store_unlock(j->st);
 	if (rc)
 		return rc;
@@ -477,9 +479,7 @@ int journal_sync(struct journal *j, struct xf_err *err)
 		if (r->pos + r->len > j->synced && r->pos < j->committed)
 			rc = media_sync(&j->st->m, r->off, r->len, err);
 	}
-	rc = rc ? rc
-		: media_sync(&j->st->m, st->map_off,
-			     st->nr_blocks * sizeof(uint64_t), err);
+	rc = rc ? rc : blocks_sync(j->st, err);
 	rc = rc ? rc
 		: media_sync(&j->st->m, entry_off(st, j->slot),
 			     sizeof(struct store_entry), err);
@@ -497,52 +497,6 @@ int journal_finish(struct journal *j, struct xf_err *err)
 int journal_failed(const struct journal *j, struct xf_err *err)
 {
 	return media_failed(&j->st->m, err);
-}
-
-/* ---- objects that traces share ---- */
-
-/* The lock is held, so nobody else fills it, and nobody collects it. */
-static int fill_object(struct store *st, uint32_t object, uint32_t type,
-		       const void *data, size_t len, struct xf_err *err)
-{
-	struct journal o = { 0 };
-	int rc = attach(&o, st, object, "shared", err);
-
-	rc = rc ? rc : load(&o, err);
-	if (!rc && !o.committed) {
-		/* What one that died began. */
-		blocks_drop(st, object, 0);
-		rc = journal_put(&o, type, data, len, err);
-		rc = rc ? rc : journal_commit(&o, err);
-		rc = rc ? rc : journal_sync(&o, err);
-		blocks_drop(st, object, blocks_for(st, o.committed));
-	}
-	let_go(&o);
-	return rc;
-}
-
-int journal_share(struct journal *j, uint32_t type, const char *key,
-		  const void *data, size_t len, struct xf_err *err)
-{
-	struct store_ref ref = { 0 };
-	struct xf_err why;
-	uint32_t object;
-	int rc = store_lock(j->st, err);
-
-	if (rc)
-		return rc;
-	rc = catalog_share(j->st, j->slot, type, key, &object, &ref.index,
-			   &why);
-	if (!rc)
-		rc = fill_object(j->st, object, type, data, len, &why);
-	store_unlock(j->st);
-	/* It refers to as many as it can: then it has its own. */
-	if (rc == -EMLINK)
-		return journal_put(j, type, data, len, err);
-	if (rc)
-		return xf_fail(err, rc, "%s", why.msg);
-	ref.id = store_entry(j->st, object)->id;
-	return put(j, type, CHUNK_REF, &ref, sizeof(ref), err);
 }
 
 /* ---- read ---- */
@@ -659,4 +613,54 @@ int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
 	*ret_len = len;
 	*pos += journal_chunk_bytes(c.len);
 	return 1;
+}
+
+/* ---- objects that traces share ---- */
+
+/* The lock is held, so nobody else fills it, and nobody collects it. */
+static int fill_object(struct store *st, uint32_t object, uint32_t type,
+		       const void *data, size_t len, struct xf_err *err)
+{
+	struct journal o = { 0 };
+	struct store_chunk c;
+	const void *payload;
+	int rc = attach(&o, st, object, "shared", err);
+
+	rc = rc ? rc : load(&o, err);
+	/* Empty, or what power loss left of it: nobody relies on that yet. */
+	if (!rc && chunk_at(&o, 0, &c, &payload, NULL) <= 0) {
+		o.end = o.committed = o.room = o.nr_runs = 0;
+		store_committed(&o);
+		blocks_drop(st, object, 0);
+		rc = put(&o, type, 0, data, len, err);
+		rc = rc ? rc : journal_commit(&o, err);
+		rc = rc ? rc : journal_sync(&o, err);
+		blocks_drop(st, object, blocks_for(st, o.committed));
+	}
+	let_go(&o);
+	return rc;
+}
+
+int journal_share(struct journal *j, uint32_t type, const char *key,
+		  const void *data, size_t len, struct xf_err *err)
+{
+	struct store_ref ref = { 0 };
+	struct xf_err why;
+	uint32_t object;
+	int rc = store_lock(j->st, err);
+
+	if (rc)
+		return rc;
+	rc = catalog_share(j->st, j->slot, type, key, &object, &ref.index,
+			   &why);
+	if (!rc)
+		rc = fill_object(j->st, object, type, data, len, &why);
+	store_unlock(j->st);
+	/* It refers to as many as it can: then it has its own. */
+	if (rc == -EMLINK)
+		return journal_put(j, type, data, len, err);
+	if (rc)
+		return xf_fail(err, rc, "%s", why.msg);
+	ref.id = store_entry(j->st, object)->id;
+	return put(j, type, CHUNK_REF, &ref, sizeof(ref), err);
 }

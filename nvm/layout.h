@@ -70,11 +70,12 @@ struct store_entry {
 	uint64_t synced;	/* bytes that msync() has put on the media */
 	uint64_t created_ns;	/* CLOCK_REALTIME */
 	uint64_t id;		/* random; in the checksum of each chunk */
-	uint64_t ref[3];	/* 1 + slot of an object it uses, or 0 */
+	uint64_t reserved[3];
+	uint64_t ref[8];	/* 1 + slot of an object it uses, or 0 */
 	char name[2][LAYOUT_NAME]; /* filled up with 0 */
 };
 
-#define LAYOUT_REFS 3
+#define LAYOUT_REFS 8
 
 #define STATE_CRC(s)  ((uint32_t)(s))
 #define STATE_KIND(s) ((uint8_t)((s) >> 32))
@@ -124,9 +125,9 @@ _Static_assert(sizeof(struct store_head) == 192 &&
 		       offsetof(struct store_head, crc) == 124 &&
 		       offsetof(struct store_head, quota) == 128,
 	       "a line each for what is fixed and what changes");
-_Static_assert(sizeof(struct store_entry) == 192 &&
-		       offsetof(struct store_entry, name) == 64,
-	       "words that change share a line, names do not");
+_Static_assert(sizeof(struct store_entry) == 256 &&
+		       offsetof(struct store_entry, ref) == 64,
+	       "an entry lies in one sector, whatever a disk calls that");
 _Static_assert(sizeof(struct store_chunk) == 16 &&
 		       sizeof(struct store_ref) == 16,
 	       "chunks keep the alignment of their payload");

@@ -179,7 +179,7 @@ static void test_shared(void **state)
 
 	/* More than a trace can refer to: it gets its own copy. */
 	assert_int_equal(journal_create(&j, &st, "many", &err), 0);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 12; i++) {
 		char key[8];
 
 		snprintf(key, sizeof(key), "k%d", i);
@@ -196,7 +196,7 @@ static void test_shared(void **state)
 		assert_memory_equal(data, other, 100);
 		nr++;
 	}
-	assert_int_equal(nr, 6);
+	assert_int_equal(nr, 12);
 	assert_int_equal(count_entries(&st, STORE_SHARED), LAYOUT_REFS);
 	journal_close(&j);
 	store_close(&st);
