@@ -617,7 +617,16 @@ int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
 
 /* ---- objects that traces share ---- */
 
-/* The lock is held, so nobody else fills it, and nobody collects it. */
+static bool is_same(const struct store_chunk *c, const void *payload,
+		    const void *data, size_t len)
+{
+	return c->len == len && !memcmp(payload, data, len);
+}
+
+/*
+ * The lock is held, so nobody else fills it, and nobody collects it. -EEXIST:
+ * something else is there under this key.
+ */
 static int fill_object(struct store *st, uint32_t object, uint32_t type,
 		       const void *data, size_t len, struct xf_err *err)
 {
@@ -627,8 +636,10 @@ static int fill_object(struct store *st, uint32_t object, uint32_t type,
 	int rc = attach(&o, st, object, "shared", err);
 
 	rc = rc ? rc : load(&o, err);
-	/* Empty, or what power loss left of it: nobody relies on that yet. */
-	if (!rc && chunk_at(&o, 0, &c, &payload, NULL) <= 0) {
+	if (!rc && chunk_at(&o, 0, &c, &payload, NULL) > 0) {
+		rc = is_same(&c, payload, data, len) ? 0 : -EEXIST;
+	} else if (!rc) {
+		/* Empty, or what power loss left: nobody relies on that yet. */
 		o.end = o.committed = o.room = o.nr_runs = 0;
 		store_committed(&o);
 		blocks_drop(st, object, 0);
@@ -656,8 +667,8 @@ int journal_share(struct journal *j, uint32_t type, const char *key,
 	if (!rc)
 		rc = fill_object(j->st, object, type, data, len, &why);
 	store_unlock(j->st);
-	/* It refers to as many as it can: then it has its own. */
-	if (rc == -EMLINK)
+	/* It refers to as many as it can, or the key lies: it has its own. */
+	if (rc == -EMLINK || rc == -EEXIST)
 		return journal_put(j, type, data, len, err);
 	if (rc)
 		return xf_fail(err, rc, "%s", why.msg);

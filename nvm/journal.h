@@ -89,8 +89,9 @@ int journal_put(struct journal *j, uint32_t type, const void *data, size_t len,
 
 /*
  * Like journal_put(), but the bytes are kept once for all traces that share
- * something of this type and key (at most 48 characters of a name). Readers see
- * no difference.
+ * the same bytes of this type and key (at most 48 characters of a name). Where
+ * others are kept under the key, the trace has its own. Readers see no
+ * difference.
  */
 int journal_share(struct journal *j, uint32_t type, const char *key,
 		  const void *data, size_t len, struct xf_err *err);

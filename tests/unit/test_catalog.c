@@ -170,6 +170,20 @@ static void test_shared(void **state)
 			with_one = blocks_free(&st);
 	}
 	assert_true(with_one - blocks_free(&st) <= 2);
+	/* Other bytes under the same key: whoever comes second has its own. */
+	assert_int_equal(journal_create(&j, &st, "liar", &err), 0);
+	assert_int_equal(journal_share(&j, 2, "kernel", other, sizeof(other),
+				       &err),
+			 0);
+	assert_int_equal(journal_commit(&j, &err), 0);
+	uint64_t at = 0;
+	assert_int_equal(journal_next(&j, &at, &type, &data, &len, &err), 1);
+	assert_int_equal(len, sizeof(other));
+	assert_memory_equal(data, other, len);
+	assert_int_equal(journal_object(&j, data), -1);
+	journal_close(&j);
+	assert_int_equal(catalog_remove(&st, "liar", &err), 0);
+	assert_int_equal(count_entries(&st, STORE_SHARED), 2);
 	assert_int_equal(catalog_remove(&st, "t0", &err), 0);
 	assert_int_equal(catalog_remove(&st, "t2", &err), 0);
 	assert_int_equal(count_entries(&st, STORE_SHARED), 2);
