@@ -57,16 +57,27 @@ void recording_note(struct recording *r, const char *text)
 		(void)journal_commit(&r->j, NULL);
 }
 
+/* In hex; "unknown" if it has none. */
+struct build_id {
+	char text[2 * sizeof(((struct vmcoreinfo *)0)->build_id) + 1];
+};
+
+static struct build_id build_id(const struct target *t)
+{
+	struct build_id id = { "unknown" };
+
+	for (size_t i = 0; i < t->kernel.build_id_len; i++)
+		snprintf(id.text + 2 * i, 3, "%02x", t->kernel.build_id[i]);
+	return id;
+}
+
 static int put_meta(struct recording *r, struct xf_err *err)
 {
 	const struct target *t = r->t;
-	char build_id[41] = "unknown";
 	json_t *names = json_array(), *events = json_array();
 	json_t *host = json_array();
 	json_t *meta;
 
-	for (size_t i = 0; i < t->kernel.build_id_len; i++)
-		snprintf(build_id + 2 * i, 3, "%02x", t->kernel.build_id[i]);
 	for (size_t i = 0; i < r->spec.nr_names; i++)
 		json_array_append_new(names, json_string(r->spec.names[i]));
 	for (size_t i = 0; i < r->spec.nr_events; i++)
@@ -77,7 +88,8 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, "
 			 "s:o, s:o}",
 			 "xftrace", XF_VERSION, "guest", r->spec.guest,
-			 "release", t->kernel.osrelease, "build_id", build_id,
+			 "release", t->kernel.osrelease, "build_id",
+			 build_id(t).text,
 			 "session", (json_int_t)r->key.session, "cpus",
 			 (json_int_t)t->ctl.nr_cpus, "tsc_khz",
 			 (json_int_t)t->ctl.tsc_khz, "depth",
@@ -93,12 +105,28 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	return put_json(r, TRACE_META, meta, err);
 }
 
-static int put_symbols(struct recording *r, struct xf_err *err)
+/* The kernel's, where it was linked: the same for all of its guests. */
+static int put_kernel(struct recording *r, const char *build_id,
+		      struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	struct symtab *st = r->t->symbols;
+	int64_t slide = st->slide;
+
+	symtab_slide(st, 0);
+	symtab_pack(st, SYMTAB_KERNEL, &b);
+	symtab_slide(st, slide);
+	return journal_share(&r->j, TRACE_SYMBOLS, build_id, b.data, b.len,
+			     err);
+}
+
+/* What is this guest's own: its modules, and where KASLR put the kernel. */
+static int put_modules(struct recording *r, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
-	symtab_pack(r->t->symbols, &b);
-	return journal_put(&r->j, TRACE_SYMBOLS, b.data, b.len, err);
+	symtab_pack(r->t->symbols, SYMTAB_MODULES, &b);
+	return journal_put(&r->j, TRACE_MODULES, b.data, b.len, err);
 }
 
 /* What the events look like whose records follow. */
@@ -450,7 +478,8 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	r->rings = NULL;
 	r->nr_rings = 0;
 	rc = put_meta(r, err);
-	rc = rc ? rc : put_symbols(r, err);
+	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
+	rc = rc ? rc : put_modules(r, err);
 	rc = rc ? rc : put_formats(r, &plan, err);
 	if (!rc && plan.missing)
 		note_missing(r, plan.missing);
@@ -557,7 +586,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 
 		target_add_modules(r->t);
 		if (r->t->symbols->nr != known)
-			(void)put_symbols(r, NULL);
+			(void)put_modules(r, NULL);
 	}
 	c = recording_counts(r);
 	rc = put_json(r, TRACE_END,
