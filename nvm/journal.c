@@ -223,15 +223,21 @@ static void store_committed(struct journal *j)
 	media_persist(&j->st->m, off, sizeof(uint64_t));
 }
 
-static int store_synced(struct journal *j, struct xf_err *err)
+static uint64_t synced_off(const struct journal *j)
 {
-	uint64_t off = entry_off(j->st, j->slot) +
-		       offsetof(struct store_entry, synced);
+	return entry_off(j->st, j->slot) + offsetof(struct store_entry, synced);
+}
 
-	media_store(&j->st->m, off, j->committed);
-	media_persist(&j->st->m, off, sizeof(uint64_t));
-	j->synced = j->committed;
-	return media_sync(&j->st->m, off, sizeof(uint64_t), err);
+static void store_synced(struct journal *j, uint64_t upto)
+{
+	media_store(&j->st->m, synced_off(j), upto);
+	media_persist(&j->st->m, synced_off(j), sizeof(uint64_t));
+	j->synced = upto;
+}
+
+static int sync_synced(struct journal *j, struct xf_err *err)
+{
+	return media_sync(&j->st->m, synced_off(j), sizeof(uint64_t), err);
 }
 
 /*
@@ -257,7 +263,8 @@ static int recover(struct journal *j, struct xf_err *err)
 	if (pos != was || (j->ordered && !j->st->m.durable)) {
 		store_committed(j);
 		j->committed = pos;
-		rc = store_synced(j, err);
+		store_synced(j, pos);
+		rc = sync_synced(j, err);
 	}
 	blocks_drop(j->st, j->slot, blocks_for(j->st, pos));
 	/* Else an old word could come back beside the one that follows it. */
@@ -466,25 +473,64 @@ int journal_commit(struct journal *j, struct xf_err *err)
 	return 0;
 }
 
-int journal_sync(struct journal *j, struct xf_err *err)
+int journal_sync_begin(const struct journal *j, struct journal_sync *s,
+		       struct xf_err *err)
 {
-	const struct store *st = j->st;
-	int rc = 0;
+	struct store *st = j->st;
+	size_t max = j->nr_runs + 2;
 
-	if (st->m.durable || j->synced == j->committed)
-		return journal_failed(j, err);
-	for (size_t i = 0; !rc && i < j->nr_runs; i++) {
+	*s = (struct journal_sync){ .m = &st->m, .upto = j->committed };
+	s->ranges = calloc(max, sizeof(*s->ranges));
+	if (!s->ranges)
+		return xf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < j->nr_runs; i++) {
 		const struct run *r = &j->runs[i];
 
 		if (r->pos + r->len > j->synced && r->pos < j->committed)
-			rc = media_sync(&j->st->m, r->off, r->len, err);
+			s->ranges[s->nr++] = (struct media_range){ r->off,
+								   r->len };
 	}
-	rc = rc ? rc : blocks_sync(j->st, err);
-	rc = rc ? rc
-		: media_sync(&j->st->m, entry_off(st, j->slot),
-			     sizeof(struct store_entry), err);
+	/* Whose the blocks are, and how much of them counts. */
+	s->ranges[s->nr++] = (struct media_range){
+		st->map_off, st->nr_blocks * sizeof(uint64_t)
+	};
+	s->ranges[s->nr++] = (struct media_range){
+		entry_off(st, j->slot), sizeof(struct store_entry)
+	};
+	return 0;
+}
+
+int journal_sync_run(const struct journal_sync *s, struct xf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < s->nr; i++)
+		rc = media_sync(s->m, s->ranges[i].off, s->ranges[i].len, err);
+	return rc;
+}
+
+void journal_sync_end(struct journal *j, struct journal_sync *s, int rc)
+{
 	/* Only now: this word vouches for the others. */
-	return rc ? rc : store_synced(j, err);
+	if (!rc)
+		store_synced(j, s->upto);
+	free(s->ranges);
+	*s = (struct journal_sync){ 0 };
+}
+
+int journal_sync(struct journal *j, struct xf_err *err)
+{
+	struct journal_sync s;
+	int rc;
+
+	if (j->st->m.durable || j->synced == j->committed)
+		return journal_failed(j, err);
+	rc = journal_sync_begin(j, &s, err);
+	if (rc)
+		return rc;
+	rc = journal_sync_run(&s, err);
+	journal_sync_end(j, &s, rc);
+	return rc ? rc : sync_synced(j, err);
 }
 
 int journal_finish(struct journal *j, struct xf_err *err)

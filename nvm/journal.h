@@ -108,6 +108,23 @@ int journal_commit(struct journal *j, struct xf_err *err);
 void journal_forget(struct journal *j);
 /* What was committed is on media, whatever they are. May take long. */
 int journal_sync(struct journal *j, struct xf_err *err);
+
+/*
+ * The same in parts, so that a thread can do what takes long: begin() and end()
+ * are the writer's, run() is anybody's. The store stays open until then.
+ */
+struct journal_sync {
+	struct media *m;	/* borrowed */
+	struct media_range *ranges; /* owned */
+	size_t nr;
+	uint64_t upto;		/* bytes that were committed */
+};
+int journal_sync_begin(const struct journal *j, struct journal_sync *s,
+		       struct xf_err *err);
+int journal_sync_run(const struct journal_sync *s, struct xf_err *err);
+/* @rc: what run() answered. */
+void journal_sync_end(struct journal *j, struct journal_sync *s, int rc);
+
 /* Synced, and the quota may remove it once it is closed. */
 int journal_finish(struct journal *j, struct xf_err *err);
 

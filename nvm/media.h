@@ -76,6 +76,11 @@ static inline void media_persist(struct media *m, uint64_t off, size_t len)
 	media_fence(m);
 }
 
+/* A part of it. */
+struct media_range {
+	uint64_t off, len;	/* bytes */
+};
+
 /* Fenced before: it survives power loss now, whatever the file system. */
 int media_sync(struct media *m, uint64_t off, size_t len, struct xf_err *err);
 
