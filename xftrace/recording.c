@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "catalog.h"
 #include "cleanup.h"
 #include "log.h"
 #include "trace.h"
@@ -19,7 +19,8 @@
 #define UNDO_TIMEOUT_MS	 60000
 #define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
 #define BEAT_STALE_NS	 1000000000ULL
-#define TRACE_SPACE	 (64ULL << 30)	/* disk space is taken as needed */
+#define SYNC_NS		 1000000000ULL
+#define END_ROOM	 4096	/* so that a full store still takes the end */
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -172,19 +173,16 @@ static int change_key(struct recording *r, struct xf_err *err)
 	return 0;
 }
 
-int recording_create(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err)
+int recording_create(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err)
 {
-	const struct store_shape shape = { .size = TRACE_SPACE,
-					   .nr_slots = 16, .thin = true };
-	int rc = store_create(&r->st, path, &shape, err);
+	int rc = store_open(&r->st, store, true, err);
 
 	if (rc)
 		return rc;
-	rc = journal_create(&r->j, &r->st, "trace", err);
+	rc = journal_create(&r->j, &r->st, name, err);
 	if (rc) {
 		store_close(&r->st);
-		unlink(path);
 		return rc;
 	}
 	r->t = t;
@@ -192,9 +190,25 @@ int recording_create(struct recording *r, struct target *t, const char *path,
 	return 0;
 }
 
+void recording_discard(struct recording *r)
+{
+	uint32_t slot = r->j.slot;
+	bool locked = !store_lock(&r->st, NULL);
+
+	flusher_wait(&r->flusher, &r->j);
+	/* Nobody else takes the entry in between. */
+	journal_close(&r->j);
+	if (locked) {
+		(void)catalog_discard(&r->st, slot, NULL);
+		store_unlock(&r->st);
+	}
+	recording_close(r);
+}
+
 void recording_close(struct recording *r)
 {
 	hosttrace_stop(&r->host);
+	flusher_wait(&r->flusher, &r->j);
 	journal_close(&r->j);
 	store_close(&r->st);
 	klog_deinit(&r->klog);
@@ -244,7 +258,7 @@ static int take_span(struct recording *r, struct ring *ring,
 	struct trace_span head;
 	int rc;
 
-	dst = journal_reserve(&r->j, sizeof(*dst) + span->len, err);
+	dst = journal_reserve(&r->j, sizeof(*dst) + span->len + END_ROOM, err);
 	if (!dst)
 		return -ENOSPC;
 	journal_write(&r->j, sizeof(*dst), span->data, span->len);
@@ -294,15 +308,27 @@ static int drain_ring(struct recording *r, struct ring *ring,
 	return 0;
 }
 
+/* What was drained counts from now on; off DAX it goes to the disk later. */
+static int commit(struct recording *r, uint64_t now, struct xf_err *err)
+{
+	int rc;
+
+	if (now < r->next_commit_ns)
+		return journal_failed(&r->j, err);
+	rc = journal_commit(&r->j, err);
+	r->next_commit_ns = now + r->spec.commit_ns;
+	if (now >= r->next_sync_ns) {
+		flusher_tick(&r->flusher, &r->j);
+		r->next_sync_ns = now + SYNC_NS;
+	}
+	return rc;
+}
+
 /* The host's kernel has its events whatever becomes of the guest. */
 static int drain_host(struct recording *r, struct xf_err *err)
 {
-	int rc = 0;
-
-	if (!r->full)
-		rc = hosttrace_read(&r->host, &r->j, r->key.session, err);
-	(void)journal_commit(&r->j, NULL);
-	return rc;
+	return r->full ? 0 : hosttrace_read(&r->host, &r->j, r->key.session,
+					    err);
 }
 
 static int drain(struct recording *r, struct xf_err *err)
@@ -319,14 +345,13 @@ static int drain(struct recording *r, struct xf_err *err)
 	rc = rc ? rc : drain_host(r, err);
 	if (rc) {
 		r->full = true;
-		xf_prefix(err, rc, "disk full, what came later is missing");
+		xf_prefix(err, rc, "what came later is missing");
 	} else if (empty) {
 		r->caught_up_ns = now;
 	}
-	committed = journal_commit(&r->j, rc ? NULL : err);
+	committed = commit(r, now, rc ? NULL : err);
 	if (committed)
 		r->full = true;
-	journal_forget(&r->j);
 	return rc ? rc : committed;
 }
 
@@ -374,8 +399,10 @@ int recording_tick(struct recording *r, struct xf_err *err)
 
 	if (r->tracing) {
 		watch_heart(r, &before);
-		if (!rings_are_its(r))
-			return drain_host(r, err);
+		if (!rings_are_its(r)) {
+			rc = drain_host(r, err);
+			return rc ? rc : commit(r, monotonic_ns(), err);
+		}
 	}
 	rc = drain(r, err);
 	if (!rc && r->tracing && !r->full && is_beating(r) &&
@@ -601,6 +628,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
 				      NULL, NULL);
 	r->tracing = false;
+	flusher_wait(&r->flusher, &r->j);
 	return rc ? rc : journal_finish(&r->j, err);
 }
 
@@ -638,8 +666,7 @@ static void continue_ring(struct ring *ring, const struct trace *t,
 	}
 }
 
-/* A control block's instance in a session's description; 0: none. */
-static uint64_t meta_instance(const void *data, size_t len)
+uint64_t recording_instance(const void *data, size_t len)
 {
 	json_t *meta = json_loadb(data, len, 0, NULL);
 	const char *text = json_string_value(json_object_get(meta, "instance"));
@@ -661,7 +688,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 
 	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
 		if (type == TRACE_META)
-			instance = meta_instance(data, len);
+			instance = recording_instance(data, len);
 		rc = trace_add_chunk(t, type, data, len, err);
 		if (rc)
 			return rc;
@@ -704,15 +731,15 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 	return 0;
 }
 
-int recording_resume(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err)
+int recording_resume(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err)
 {
 	struct trace trace;
-	int rc = store_open(&r->st, path, true, err);
+	int rc = store_open(&r->st, store, true, err);
 
 	if (rc)
 		return rc;
-	rc = journal_reopen(&r->j, &r->st, NULL, err);
+	rc = journal_reopen(&r->j, &r->st, name, err);
 	if (rc) {
 		store_close(&r->st);
 		return rc;

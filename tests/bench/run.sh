@@ -305,7 +305,7 @@ decode() {
 	# What trace-cmd has no word for would not be compared with anything.
 	"$xft" -q on --ring-size 64M --no-args sys_read || die "no tracing"
 	in_guest 'calls read 1 100000 & calls read 1 100000; wait' >/dev/null
-	"$xft" -q off --raw raw.xft -o graph.txt || die "no trace"
+	"$xft" -q off -o graph.txt || die "no trace"
 	"$xft" -q guest stop "$guest"
 	records=$(records_of graph.txt) calls=$(calls_of graph.txt)
 
@@ -313,8 +313,8 @@ decode() {
 		"$records records, $(lost_of graph.txt) lost;" \
 		"$(calc %.0f "$(stat -c %s graph.txt) / 1e6") MB of text"
 	rm graph.txt
-	how "time xftrace report -o /dev/null raw.xft"
-	user "$xft" -q report -o /dev/null raw.xft
+	how "time xftrace report -o /dev/null"
+	user "$xft" -q report -o /dev/null
 	xft_s=$seconds
 	ns=$(calc %.0f "$xft_s / $calls * 1e9")
 	row "raw trace to text" "$(calc %.1f "$records / $xft_s / 1e6")" \

@@ -29,8 +29,8 @@ fails "time out of range" 2 "--key-interval: '1ms' is out of range" "$xft" on --
 fails "on without a function" 2 "at least one function" "$xft" on
 fails "off with an operand" 2 "'it' is not expected" "$xft" off it
 fails "status with an operand" 2 "'it' is not expected" "$xft" status it
-fails "report without a file" 2 "one raw trace" "$xft" report
-fails "report of two files" 2 "one raw trace" "$xft" report a b
+fails "report without a trace" 1 "no trace was recorded yet" "$xft" report
+fails "report of two files" 2 "one trace" "$xft" report a b
 fails "symbols of two files" 2 "one file or one guest" "$xft" symbols a b
 fails "symbols of a file and a guest" 2 "one file or one guest" "$xft" symbols -g x a
 fails "guest alone" 2 "start, list, stop or args" "$xft" guest
@@ -97,7 +97,7 @@ head -c 50000 good-one >short
 head -c 3000 good-one >torn
 for bad in "garbage:no trace" "empty:no trace" "torn:no trace" "short:cut short" \
 	"changed:damaged" "noise:" "hollow:" "meta:" "future:version 9" \
-	"nowhere:No such file" "/dev/null:no trace" ".:no trace"; do
+	"nowhere:no such file" "/dev/null:no trace" ".:no trace"; do
 	fails "report of ${bad%%:*}" 1 "${bad%%:*}.*${bad#*:}" "$xft" report "${bad%%:*}"
 	check "report of ${bad%%:*}: nothing on stdout" [ ! -s stdout.txt ]
 done
