@@ -87,7 +87,8 @@ check "store info in words" sh -c '"$1" store info | grep -q "^quota *none"' - "
 
 # A quota lets the oldest go
 seq 200000 | base64 -w0 | head -c 900000 >much
-make_trace big.xft 1 "$meta" 99 "$(head -c 140000 much)"
+part=$(head -c 70000 much)
+make_trace big.xft 1 "$meta" 99 "$part" 99 "$part"
 quota() { "$xft" store quota --store small.store "$@"; }
 check "store quota" quota --size 300K
 for n in 1 2 3 4; do
