@@ -191,35 +191,6 @@ static void check_owners(struct check *c)
 	}
 }
 
-/* A trace was removed. They are free; so says the word from now on. */
-static void check_stale(struct check *c)
-{
-	struct xf_err why;
-
-	if (c->repair && store_lock(&c->st, &why)) {
-		finding(c, CHECK_DAMAGED, &why);
-		return;
-	}
-	for (uint64_t b = 0; b < c->st.nr_blocks; b++) {
-		if (!media_load(c->m, map_off(&c->st, b)) ||
-		    !block_is_free(&c->st, b))
-			continue;
-		if (c->repair) {
-			media_store(c->m, map_off(&c->st, b), 0);
-			media_flush(c->m, map_off(&c->st, b), 8);
-		}
-		xf_fail(&why, -ENOENT,
-			"block %" PRIu64 " is marked as that of "
-			"a trace that was removed",
-			b);
-		finding(c, repairable(c), &why);
-	}
-	if (c->repair) {
-		media_fence(c->m);
-		store_unlock(&c->st);
-	}
-}
-
 /* Blocks that a writer which died had taken for what it did not commit. */
 static uint64_t count_behind(const struct store *st, uint32_t slot)
 {
@@ -357,7 +328,6 @@ static const struct step {
 	{ "owners of blocks", check_owners, true },
 	{ "contents of traces", check_contents, true },
 	{ "blocks behind the end", check_behind, true },
-	{ "blocks of removed traces", check_stale, true },
 	{ "pages that cannot be read", check_pages, false },
 };
 

@@ -779,7 +779,8 @@ static bool nothing_leaks(struct store *st)
 	for (uint64_t b = 0; b < st->nr_blocks; b++) {
 		uint64_t word = media_load(&st->m, map_off(st, b));
 
-		if (!word)
+		/* That of a trace which was removed is free, too. */
+		if (!word || block_is_free(st, b))
 			continue;
 		if (!catalog_read(st, MAP_OWNER(word) - 1, &e) ||
 		    MAP_NTH(word) >= blocks_for(st, e.bytes))

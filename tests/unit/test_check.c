@@ -38,7 +38,7 @@ static void expect(bool repair, int rc, const char *steps)
 	nr_steps = 0;
 	assert_int_equal(check_file("a", repair, note, NULL, &err), rc);
 	assert_string_equal(wrong_steps, steps);
-	assert_int_equal(nr_steps, 10);
+	assert_int_equal(nr_steps, 9);
 }
 
 static struct store st;
@@ -90,8 +90,7 @@ static void test_heads(void **state)
 	       "head=repairable;copy of the head=skipped;"
 	       "entries=skipped;references to shared objects=skipped;"
 	       "unused objects and drafts=skipped;owners of blocks=skipped;"
-	       "contents of traces=skipped;blocks behind the end=skipped;"
-	       "blocks of removed traces=skipped;");
+	       "contents of traces=skipped;blocks behind the end=skipped;");
 	expect(true, 0, "head=repaired;");
 	expect(false, 0, "");
 	traces_are_good();
@@ -150,9 +149,7 @@ static void test_unused(void **state)
 	expect(true, 0, "");
 	journal_close(&j);
 	expect(false, 1, "unused objects and drafts=repairable;");
-	expect(true, 0,
-	       "unused objects and drafts=repaired;"
-	       "blocks of removed traces=repaired;");
+	expect(true, 0, "unused objects and drafts=repaired;");
 	expect(false, 0, "");
 	assert_int_equal(blocks_free(&st), free_blocks);
 	store_close(&st);
@@ -178,11 +175,10 @@ static void test_blocks(void **state)
 	word = MAP_WORD(e.slot, 1);
 	poke("a", map_off(&st, free_block), &word, 8);
 	expect(true, 1, "contents of traces=damaged;");
-	/* Of an entry that is free. */
+	/* Of an entry that is free: so is the block. */
 	word = MAP_WORD(st.nr_slots - 1, 1);
 	poke("a", map_off(&st, free_block), &word, 8);
-	expect(false, 1, "blocks of removed traces=repairable;");
-	expect(true, 0, "blocks of removed traces=repaired;");
+	expect(false, 0, "");
 	/* Of one that cannot be. */
 	word = MAP_WORD(st.nr_slots + 7, 1);
 	poke("a", map_off(&st, free_block), &word, 8);
