@@ -312,8 +312,8 @@ static int find_candidates(struct candidates *found, struct xf_err *err)
 }
 
 int mailbox_find_dead(struct mailbox *mb, const struct memfile *mf,
-		      bool (*is_it)(void *arg, uint64_t instance), void *arg,
-		      struct xf_err *err)
+		      bool (*is_it)(void *arg, const struct xft_ctl *ctl),
+		      void *arg, struct xf_err *err)
 {
 	struct candidates found = { .mf = mf };
 	int rc = find_candidates(&found, err);
@@ -326,7 +326,7 @@ int mailbox_find_dead(struct mailbox *mb, const struct memfile *mf,
 		if (memfile_read(mf, found.c[i].gpa, &ctl, sizeof(ctl), NULL) ||
 		    !is_ctl(&ctl, found.c[i].gpa) ||
 		    ctl.abi_major != XFT_ABI_MAJOR ||
-		    !is_it(arg, ctl.instance))
+		    !is_it(arg, &ctl))
 			continue;
 		*mb = (struct mailbox){
 			.mf = mf,

@@ -79,8 +79,8 @@ int mailbox_find(struct mailbox *mb, struct memfile *mf,
  * was found; -ESTALE: blocks, but @is_it wanted none.
  */
 int mailbox_find_dead(struct mailbox *mb, const struct memfile *mf,
-		      bool (*is_it)(void *arg, uint64_t instance), void *arg,
-		      struct xf_err *err);
+		      bool (*is_it)(void *arg, const struct xft_ctl *ctl),
+		      void *arg, struct xf_err *err);
 
 /* A checked copy of the control block. -EBADMSG: it is gone. */
 int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,

@@ -13,9 +13,9 @@
 #include "recording.h"
 #include "trace.h"
 
-/* A trace, and the module that it was recorded from last. */
+/* A trace, and where its last session was recorded. */
 struct origin {
-	uint64_t instance;
+	struct recording_origin at;
 	char name[LAYOUT_NAME + 1];
 };
 
@@ -25,21 +25,22 @@ struct origins {
 	const struct origin *found;
 };
 
-static uint64_t last_instance(struct store *st, const char *name)
+static struct recording_origin last_origin(struct store *st, const char *name)
 {
+	struct recording_origin at = { 0 };
 	struct journal j = { 0 };
-	uint64_t pos = 0, instance = 0;
+	uint64_t pos = 0;
 	const void *data;
 	uint32_t type;
 	size_t len;
 
 	if (journal_open(&j, st, name, NULL))
-		return 0;
+		return at;
 	while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
 		if (type == TRACE_META)
-			instance = recording_instance(data, len);
+			at = recording_origin(data, len);
 	journal_close(&j);
-	return instance;
+	return at;
 }
 
 static void collect(struct origins *all, struct store *st, const char *name)
@@ -57,19 +58,25 @@ static void collect(struct origins *all, struct store *st, const char *name)
 			abort();
 		all->o = o;
 		o = &all->o[all->nr];
-		o->instance = last_instance(st, e.name);
+		o->at = last_origin(st, e.name);
 		strcpy(o->name, e.name);
-		all->nr += o->instance != 0;
+		all->nr += o->at.instance != 0;
 	}
 }
 
-static bool is_known(void *arg, uint64_t instance)
+/* A module may have been traced many times; its rings are of the last. */
+static bool is_known(void *arg, const struct xft_ctl *ctl)
 {
 	struct origins *all = arg;
 
-	for (size_t i = 0; i < all->nr; i++)
-		if (all->o[i].instance == instance)
+	for (size_t i = 0; i < all->nr; i++) {
+		const struct recording_origin *at = &all->o[i].at;
+
+		/* START is the last that was answered, or under way. */
+		if (at->instance == ctl->instance &&
+		    at->request - (uint32_t)ctl->seq_done <= 1)
 			all->found = &all->o[i];
+	}
 	return all->found;
 }
 

@@ -16,14 +16,19 @@
 static int from_memory(struct store *st, const char *file, bool allow_open,
 		       const char *name, struct xf_err *err)
 {
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
 	_cleanup_free_ char *trace = NULL;
 	uint64_t records;
 	int rc = blackbox_recover(st, file, allow_open, name, &trace, &records,
 				  err);
 
-	if (!rc)
-		xf_info("trace %s: %" PRIu64 " records more", trace, records);
-	return rc;
+	if (rc)
+		return rc;
+	/* Nothing of its guest is left to be salvaged. */
+	if (!recorder_find_by_trace(&r, st->m.path, trace))
+		recorder_remove(&r);
+	xf_info("trace %s: %" PRIu64 " records more", trace, records);
+	return 0;
 }
 
 /* Its recorder is gone, and whatever it recorded is, too. */

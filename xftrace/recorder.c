@@ -122,8 +122,16 @@ static bool read_info(struct recorder *r)
 
 /* ---- the process ---- */
 
+/* What our trace is called now: somebody may have given it another name. */
+static const char *trace_name(const struct server *s, struct catalog_entry *e)
+{
+	return s->rec.j.path && catalog_read(&s->rec.st, s->rec.j.slot, e) ?
+		       e->name : s->spec.trace;
+}
+
 static json_t *status_json(struct server *s)
 {
+	struct catalog_entry e;
 	struct recording_counts c = recording_counts(&s->rec);
 	uint64_t now = monotonic_ns();
 	json_t *names = json_array(), *rings = json_array(), *reply;
@@ -148,7 +156,7 @@ static json_t *status_json(struct server *s)
 	reply = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
 		"s:i, s:i, s:f, s:I, s:o}",
-		"guest", s->t->id, "trace", s->spec.trace, "store",
+		"guest", s->t->id, "trace", trace_name(s, &e), "store",
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
 		s->rec.starting ? "starting" :
@@ -854,5 +862,6 @@ int recorder_stop_stray(const char *id, struct xf_err *err)
 
 void recorder_remove(const struct recorder *r)
 {
+	clear_host(r);
 	state_remove_folder(r->folder);
 }

@@ -100,6 +100,9 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	if (!meta)
 		return xf_fail(err, -EINVAL, "cannot describe the guest");
 	json_object_set_new(meta, "instance", json_u64(t->ctl.instance));
+	/* START will be the next. */
+	json_object_set_new(meta, "request",
+			    json_integer((uint32_t)(t->ctl.seq_done + 1)));
 	json_object_set_new(meta, "clock_tsc", json_u64(t->ctl.clock_tsc));
 	json_object_set_new(meta, "clock_real_ns",
 			    json_u64(t->ctl.clock_real_ns));
@@ -495,6 +498,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	if (!rc && t->ctl.state == XFT_STOPPED)
 		rc = mailbox_request(&t->mb, XFT_CMD_RELEASE, PING_TIMEOUT_MS,
 				     wait, arg, err);
+	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
 	if (rc)
 		return rc;
 	r->heartbeat = t->ctl.heartbeat;
@@ -666,14 +670,16 @@ static void continue_ring(struct ring *ring, const struct trace *t,
 	}
 }
 
-uint64_t recording_instance(const void *data, size_t len)
+struct recording_origin recording_origin(const void *data, size_t len)
 {
 	json_t *meta = json_loadb(data, len, 0, NULL);
-	const char *text = json_string_value(json_object_get(meta, "instance"));
-	uint64_t instance = text ? strtoull(text, NULL, 0) : 0;
+	struct recording_origin o = {
+		.instance = trace_u64(meta, "instance"),
+		.request = trace_u64(meta, "request"),
+	};
 
 	json_decref(meta);
-	return instance;
+	return o;
 }
 
 static int resume(struct recording *r, struct trace *t, struct xf_err *err)
@@ -688,7 +694,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 
 	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
 		if (type == TRACE_META)
-			instance = recording_instance(data, len);
+			instance = recording_origin(data, len).instance;
 		rc = trace_add_chunk(t, type, data, len, err);
 		if (rc)
 			return rc;

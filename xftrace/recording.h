@@ -108,8 +108,12 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 /* Put a sentence into the trace, for its header. */
 void recording_note(struct recording *r, const char *text);
 
-/* The instance of the guest's module in a META chunk; 0: none. */
-uint64_t recording_instance(const void *data, size_t len);
+/* What a META chunk says of where its session's records came from. */
+struct recording_origin {
+	uint64_t instance;	/* of the guest's module; 0: unknown */
+	uint32_t request;	/* the number of START */
+};
+struct recording_origin recording_origin(const void *data, size_t len);
 
 struct recording_counts recording_counts(const struct recording *r);
 

@@ -68,6 +68,7 @@ check "a file with a path" sh -c '"$1" show ./two | grep -qE "^trace +one$"' - "
 
 check "rm" "$xft" rm one two
 check "rm did it" is "$(names)" ""
+check "rm leaves nothing to repair" sh -c '"$1" store check >out' - "$xft"
 fails "rm, no such trace" 1 "no trace 'one'" "$xft" rm one
 
 # Other stores
@@ -133,7 +134,7 @@ fails "recover, a short core" 1 "elf: cut short" recover elf
 fails "recover, no core" 1 "elf2: no core of an x86-64 guest" recover elf2
 
 # Check
-check "store check" "$xft" -q store check --store small.store
+check "store check" sh -c '"$1" store check --store small.store >out' - "$xft"
 check "store check --json" is "$("$xft" store check --json --store small.store |
 	jq -r '[.[].verdict] | unique | join(" ")')" ok
 cp small.store broken
@@ -141,8 +142,8 @@ printf X | dd of=broken bs=1 seek=20 conv=notrunc status=none
 "$xft" store check --store broken >out
 check "a damaged head: exit status 1" [ $? = 1 ]
 check "a damaged head: it can be repaired" grep -qE '^head +repairable' out
-check "store check --repair" "$xft" -q store check --repair --store broken
-check "repaired" "$xft" -q store check --store broken
+check "store check --repair" sh -c '"$1" store check --repair --store broken >out' - "$xft"
+check "repaired" sh -c '"$1" store check --store broken >out' - "$xft"
 "$xft" store check --store garbage >out 2>stderr.txt
 check "no store: exit status 2" [ $? = 2 ]
 "$xft" store check --store nowhere >out 2>stderr.txt
