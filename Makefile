@@ -185,7 +185,7 @@ check-unit: all $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh unit cli
 
 check-guest: setup-test
-	$(Q)$(MAKE) all demo-images
+	$(Q)$(MAKE) all demo-images $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh guest
 
 check-long: setup-test

@@ -177,7 +177,7 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 		"store check", "",
 		"Is the store what its format says? Step by step.",
 		"Exit status: 0 clean or repaired, 1 something is wrong, 2 it "
-		"cannot be looked\nat. A crash leaves nothing to repair.\n",
+		"cannot be looked\nat.\n",
 		opts
 	};
 	int n = opt_parse_only(&u, argc, argv, err);
