@@ -65,19 +65,24 @@ static uint32_t chunk_crc(const struct journal *j, uint64_t pos,
 	return c->flags & CHUNK_PAD ? crc : crc32c(crc, payload, c->len);
 }
 
+static uint64_t entry_word(const struct journal *j, size_t field)
+{
+	return media_load(&j->st->m, entry_off(j->st, j->slot) + field);
+}
+
 /* Learn what is committed and where it is. */
 static int load(struct journal *j, struct xf_err *err)
 {
 	const struct store *st = j->st;
-	uint64_t word = media_load(
-		&st->m, entry_off(st, j->slot) +
-				offsetof(struct store_entry, committed));
+	uint64_t word = entry_word(j, offsetof(struct store_entry, committed));
 	const struct run *last;
 	int rc;
 
 	j->committed = COMMIT_BYTES(word);
 	j->ordered = word & COMMIT_ORDERED;
-	j->synced = store_entry(st, j->slot)->synced;
+	/* In this order: who sees a new era sees what was synced before it. */
+	j->era = entry_word(j, offsetof(struct store_entry, era));
+	j->synced = entry_word(j, offsetof(struct store_entry, synced));
 	if (j->ordered || j->synced > j->committed)
 		j->synced = j->ordered ? j->committed : 0;
 	rc = blocks_find(st, j->slot, blocks_for(st, j->committed), &j->runs,
@@ -241,6 +246,24 @@ static int sync_synced(struct journal *j, struct xf_err *err)
 }
 
 /*
+ * What an earlier writer left behind the end must not come back in the place of
+ * what follows: that is of another era, and everything before it is synced.
+ */
+static int begin_era(struct journal *j, struct xf_err *err)
+{
+	uint64_t off = entry_off(j->st, j->slot) +
+		       offsetof(struct store_entry, era);
+	int rc = journal_sync(j, err);
+
+	if (rc || j->st->m.durable)
+		return rc;
+	media_store(&j->st->m, off, j->era + 1);
+	/* Nothing was written in it yet. */
+	media_persist(&j->st->m, off, sizeof(uint64_t));
+	return media_sync(&j->st->m, off, sizeof(uint64_t), err);
+}
+
+/*
  * A writer's beginning: what power loss left of the unsynced part ends where
  * the checksums do, and blocks behind the end are nobody's.
  */
@@ -263,9 +286,8 @@ static int recover(struct journal *j, struct xf_err *err)
 	if (pos != was || (j->ordered && !j->st->m.durable)) {
 		store_committed(j);
 		j->committed = pos;
-		store_synced(j, pos);
-		rc = sync_synced(j, err);
 	}
+	rc = begin_era(j, err);
 	blocks_drop(j->st, j->slot, blocks_for(j->st, pos));
 	/* Else an old word could come back beside the one that follows it. */
 	rc = rc ? rc : blocks_sync(j->st, err);
@@ -321,7 +343,8 @@ static uint64_t last_block(const struct journal *j)
 /* The rest of a run that is left for another. */
 static void pad(struct journal *j, uint64_t len)
 {
-	struct store_chunk c = { .flags = CHUNK_PAD, .len = len - sizeof(c) };
+	struct store_chunk c = { .flags = CHUNK_PAD | CHUNK_ERA(j->era),
+				 .len = len - sizeof(c) };
 	uint64_t off = place(j, j->end, sizeof(c));
 
 	c.crc = chunk_crc(j, j->end, &c, NULL);
@@ -403,7 +426,9 @@ void journal_write(struct journal *j, size_t at, const void *data, size_t len)
 
 static void add(struct journal *j, uint32_t type, uint32_t flags, size_t len)
 {
-	struct store_chunk c = { .type = type, .len = len, .flags = flags };
+	struct store_chunk c = { .type = type,
+				 .len = len,
+				 .flags = flags | CHUNK_ERA(j->era) };
 	uint64_t off = place(j, j->end, journal_chunk_bytes(len));
 
 	/* Over what lies there, not what should: see what was stored. */
@@ -577,6 +602,9 @@ static int chunk_at(const struct journal *j, uint64_t pos,
 	if (c->crc != chunk_crc(j, pos, c, *ret_data) ||
 	    journal_failed(j, NULL))
 		return damaged(j, pos, err);
+	if (pos >= j->synced &&
+	    c->flags >> CHUNK_ERA_SHIFT != CHUNK_ERA(j->era) >> CHUNK_ERA_SHIFT)
+		return 0;
 	return 1;
 }
 

@@ -48,6 +48,7 @@ struct journal {
 	uint64_t synced;	/* of them, surely on the media */
 	uint64_t dropped;	/* bytes that no longer count as our memory */
 	uint64_t id;		/* in the checksum of each chunk */
+	uint64_t era;		/* the entry's, see layout.h */
 	uint32_t slot;
 	int use_fd;		/* holds its lock */
 	bool ordered;		/* committed covers only what was flushed */

@@ -70,7 +70,8 @@ struct store_entry {
 	uint64_t synced;	/* bytes that msync() has put on the media */
 	uint64_t created_ns;	/* CLOCK_REALTIME */
 	uint64_t id;		/* random; in the checksum of each chunk */
-	uint64_t reserved[3];
+	uint64_t era;		/* how often a writer has begun anew, off DAX */
+	uint64_t reserved[2];
 	uint64_t ref[8];	/* 1 + slot of an object it uses, or 0 */
 	char name[2][LAYOUT_NAME]; /* filled up with 0 */
 };
@@ -108,9 +109,16 @@ enum store_kind {
 struct store_chunk {
 	uint32_t type;
 	uint32_t len;		/* of the payload, which is filled up to 16 */
-	uint32_t flags;
+	uint32_t flags;		/* and, above them, the era it was written in */
 	uint32_t crc;		/* of id, position, this, and the payload */
 };
+
+/*
+ * Behind synced, only chunks of the entry's era count: what a writer added and
+ * never committed may have reached the media, and looks right.
+ */
+#define CHUNK_ERA_SHIFT 8
+#define CHUNK_ERA(x)	((uint32_t)(x) << CHUNK_ERA_SHIFT)
 
 #define CHUNK_PAD 1u	/* nothing; its payload is not in the checksum */
 #define CHUNK_REF 2u	/* payload is struct store_ref: the chunk is there */

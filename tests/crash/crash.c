@@ -1150,12 +1150,6 @@ static void do_close(void)
 
 	if (!open_one.path)
 		return;
-	/*
-	 * Without DAX, what a writer added and never committed may come back in
-	 * the place of what the next one commits and never syncs.
-	 */
-	if (page_cache)
-		do_commit();
 	if (rnd(2)) {
 		expect(journal_finish(&open_one, &err), &err);
 		will.t[open_nr].synced = will.t[open_nr].nr;
