@@ -13,6 +13,7 @@ state_is_sound() { "$xft" store check "$@" >check.log; }
 is() { [[ $(status state) == $1 ]]; }
 field() { "$xft" show --json "$1" | jq -r ".$2"; }
 names() { "$xft" ls --json | jq -r '[.[].name] | sort | join(" ")'; }
+state_is() { [ "$(status state)" = "$1" ]; }
 is() { [ "$1" = "$2" ]; }
 is_dead() { [ ! -e "/proc/$1" ] || grep -q '^State:.[ZX]' "/proc/$1/status"; }
 kill_hard() { kill -9 "$1" && until_true 20 is_dead "$1"; }
