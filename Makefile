@@ -78,6 +78,12 @@ $(O)/xftrace: $(MAIN) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Functions that a test program puts its own in the place of.
+WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
+WRAP_test_store_fail := calloc realloc strdup asprintf open fstat ftruncate \
+	fallocate mmap fcntl getrandom madvise unlink pmem_map_file pmem_msync
+wrap	= $(addprefix -Wl$(comma)--wrap=,$(WRAP_$1))
+
 # Unit tests: every tests/unit/test_*.c is a cmocka program of its own.
 UNIT	:= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNITBIN	:= $(UNIT:%=$(O)/unit/%)
@@ -86,7 +92,7 @@ $(O)/unit/%: tests/unit/%.c $(LIB)
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi tests) -MMD -MP \
-		-o $@ $< $(LIB) $(LIBS) -lcmocka
+		-o $@ $< $(LIB) $(call wrap,$*) $(LIBS) -lcmocka
 
 .PHONY: unit-programs
 unit-programs: $(UNITBIN)
@@ -98,7 +104,15 @@ $(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi guest tests) -o $@ $< \
 		$(LIB) $(LIBS)
 
-STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c))
+# The store on a medium that forgets.
+$(O)/crash/%: tests/crash/%.c $(LIB)
+	$(say) TEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,nvm base) -o $@ $< $(LIB) \
+		$(call wrap,$*) $(LIBS)
+
+STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c)) \
+	   $(patsubst tests/crash/%.c,$(O)/crash/%,$(wildcard tests/crash/*.c))
 
 # The guest module. Kbuild writes beside the sources it is given, so it is given
 # links to them, in a folder for each kernel.
@@ -171,7 +185,7 @@ check-unit: all $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh unit cli
 
 check-guest: setup-test
-	$(Q)$(MAKE) all demo-images
+	$(Q)$(MAKE) all demo-images $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh guest
 
 check-long: setup-test

@@ -298,6 +298,51 @@ static int take_block(struct mailbox *mb, struct memfile *mf,
 	return 0;
 }
 
+static int find_candidates(struct candidates *found, struct xf_err *err)
+{
+	static const uint64_t magic[2] = { XFT_MAGIC0, XFT_MAGIC1 };
+	static const struct scan_pattern pattern = { magic, sizeof(magic), 0 };
+	const struct scan scan = { .pattern = &pattern,
+				   .nr = 1,
+				   .hit = add_candidate,
+				   .arg = found };
+	int rc = scan_pages(found->mf, &scan, err);
+
+	return rc < 0 ? rc : 0;
+}
+
+int mailbox_find_dead(struct mailbox *mb, const struct memfile *mf,
+		      bool (*is_it)(void *arg, const struct xft_ctl *ctl),
+		      void *arg, struct xf_err *err)
+{
+	struct candidates found = { .mf = mf };
+	int rc = find_candidates(&found, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < found.nr; i++) {
+		struct xft_ctl ctl;
+
+		if (memfile_read(mf, found.c[i].gpa, &ctl, sizeof(ctl), NULL) ||
+		    !is_ctl(&ctl, found.c[i].gpa) ||
+		    ctl.abi_major != XFT_ABI_MAJOR ||
+		    !is_it(arg, &ctl))
+			continue;
+		*mb = (struct mailbox){
+			.mf = mf,
+			.ctl_gpa = ctl.self_gpa,
+			.mbox_gpa = ctl.mbox_gpa,
+			.instance = ctl.instance,
+		};
+		return 0;
+	}
+	if (!found.nr)
+		return xf_fail(err, -ENOENT,
+			       "no xftrace module was in this guest");
+	return xf_fail(err, -ESTALE, "an xftrace module was in this guest, but "
+		       "another one");
+}
+
 /*
  * A block that a reboot left behind may still look right while the pages of
  * its mailbox belong to somebody else by now. So nothing is written before the
@@ -306,18 +351,11 @@ static int take_block(struct mailbox *mb, struct memfile *mf,
 int mailbox_find(struct mailbox *mb, struct memfile *mf,
 		 unsigned int patience_ms, struct xf_err *err)
 {
-	static const uint64_t magic[2] = { XFT_MAGIC0, XFT_MAGIC1 };
-	static const struct scan_pattern pattern = { magic, sizeof(magic), 0 };
 	struct candidates found = { .mf = mf };
-	const struct scan scan = { .pattern = &pattern,
-				   .nr = 1,
-				   .hit = add_candidate,
-				   .arg = &found };
 	struct timespec start, nap = { .tv_nsec = 5000000 };
-	int rc;
+	int rc = find_candidates(&found, err);
 
-	rc = scan_pages(mf, &scan, err);
-	if (rc < 0)
+	if (rc)
 		return rc;
 	if (!found.nr)
 		return xf_fail(err, -ENOENT,

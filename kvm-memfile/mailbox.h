@@ -73,6 +73,15 @@ typedef bool (*mailbox_wait_fn)(void *arg, unsigned int waited_ms);
 int mailbox_find(struct mailbox *mb, struct memfile *mf,
 		 unsigned int patience_ms, struct xf_err *err);
 
+/*
+ * The same in the memory of a guest that is gone, where no heart beats: the
+ * first block that @is_it agrees to. Nothing can be asked of it. -ENOENT: none
+ * was found; -ESTALE: blocks, but @is_it wanted none.
+ */
+int mailbox_find_dead(struct mailbox *mb, const struct memfile *mf,
+		      bool (*is_it)(void *arg, const struct xft_ctl *ctl),
+		      void *arg, struct xf_err *err);
+
 /* A checked copy of the control block. -EBADMSG: it is gone. */
 int mailbox_ctl(const struct mailbox *mb, struct xft_ctl *ret_ctl,
 		struct xf_err *err);

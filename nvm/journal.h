@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * journal -- append, then commit: a file of chunks on libpmem.
+ * journal -- the contents of a trace: append, then commit.
  *
- *	journal_create(&j, path, err);
- *	p = journal_reserve(&j, max, err);	write up to max bytes at p
- *	journal_add(&j, type, len);		they become a chunk of len bytes
- *	journal_commit(&j);			now they survive
+ *	journal_create(&j, &store, name, err);
+ *	p = journal_reserve(&j, max, err);	room for max bytes, to be read at p
+ *	journal_write(&j, 0, data, len);	into it
+ *	journal_add(&j, type, len);		now it is a chunk of len bytes
+ *	journal_commit(&j, err);		now it survives
+ *	journal_finish(&j, err);		nobody appends any more
  *	journal_close(&j);
  *
  * What was committed survives the death of the process, and on DAX that of the
- * machine; elsewhere that takes a journal_sync(); what was added after the last commit is lost as a whole. There is
- * one writer; a reader may open the file at any time and sees what was
- * committed then.
+ * machine; elsewhere that takes a journal_sync(). What was added after the last
+ * commit is lost as a whole. Bytes go to where they stay in one copy.
  *
- * The file: a page with struct journal_head, then chunks, each a struct
- * journal_chunk and its payload, padded to 8 bytes. The file is longer than
- * its contents while it is written and is cut to size at the end. Mode 0600.
- * What the bytes mean is none of this layer's business.
+ * A trace has one writer. Readers may open it at any time, see what was
+ * committed then, and delay nobody; while they have it open it is not removed.
+ * Pointers into a trace are good until its store is closed. What the bytes mean
+ * is none of this layer's business.
+ *
+ * If a page of the file is lost (media.h), the writer gets -EIO and nothing
+ * more is committed; a reader that used pointers asks journal_failed() before
+ * it believes what it read.
  */
 #ifndef XF_JOURNAL_H
 #define XF_JOURNAL_H
@@ -26,68 +31,117 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "store.h"
 
-#define JOURNAL_MAGIC	  0x314c4e524a544658ULL	/* "XFTJRNL1" */
-#define JOURNAL_MAJOR	  1
-#define JOURNAL_HEAD	  4096		/* bytes before the first chunk */
 #define JOURNAL_CHUNK_MAX (64u << 20)	/* bytes of payload */
 
-struct journal_head {
-	uint64_t magic;
-	uint32_t major;
-	uint32_t minor;
-	uint64_t reserved[6];
-	uint64_t committed;	/* bytes of chunks that are good; own line */
-};
-
-struct journal_chunk {
-	uint32_t type;
-	uint32_t len;		/* of the payload, without padding */
-};
+struct run;
 
 struct journal {
-	char *path;		/* for messages; NULL when closed */
-	int fd;			/* the file, whatever its name is by now */
-	uint8_t *map;		/* whole file */
-	size_t map_len;
+	char *path;		/* "store: name", for messages; NULL: closed */
+	struct store *st;	/* borrowed; outlives the journal */
+	struct run *runs;	/* where it lies; owned */
+	size_t nr_runs;
+	uint64_t room;		/* bytes of these runs */
 	uint64_t end;		/* bytes of chunks added */
 	uint64_t committed;
+	uint64_t synced;	/* of them, surely on the media */
 	uint64_t dropped;	/* bytes that no longer count as our memory */
-	bool pmem;		/* stores are flushed by the CPU, no msync */
+	uint64_t id;		/* in the checksum of each chunk */
+	uint64_t era;		/* the entry's, see layout.h */
+	uint32_t slot;
+	int use_fd;		/* holds its lock */
+	bool ordered;		/* committed covers only what was flushed */
 	bool writable;
 };
 
-/* -EEXIST: there is a file already. -ENOSPC and other errno of the system. */
-int journal_create(struct journal *j, const char *path, struct xf_err *err);
-/* To go on with one whose writer died. */
-int journal_reopen(struct journal *j, const char *path, struct xf_err *err);
-/* For reading. -EBADMSG: no journal. -EPROTO: of an unknown version. */
-int journal_open(struct journal *j, const char *path, struct xf_err *err);
+/* -EEXIST: there is such a trace. -ENOSPC: no entry is left. */
+int journal_create(struct journal *j, struct store *st, const char *name,
+		   struct xf_err *err);
+/* As create, but nobody sees it before journal_publish(). */
+int journal_create_draft(struct journal *j, struct store *st, const char *name,
+			 struct xf_err *err);
+int journal_publish(struct journal *j, struct xf_err *err);
+/*
+ * To go on with one whose writer ended. -EBUSY: it has not. -ENOENT. @name NULL
+ * here and in open: the only trace there is.
+ */
+int journal_reopen(struct journal *j, struct store *st, const char *name,
+		   struct xf_err *err);
+/* For reading. -ENOENT. -EBADMSG: damaged. */
+int journal_open(struct journal *j, struct store *st, const char *name,
+		 struct xf_err *err);
 /* Commits nothing. Harmless on a zeroed struct. */
 void journal_close(struct journal *j);
 
 /*
- * Room for a chunk of up to @max bytes; NULL when the disk is full. It is
- * valid until the next call and may be given up by simply not adding it. Maps
- * may move: pointers into the journal are good until the next reserve.
+ * Room for a chunk of up to @max bytes; NULL and -ENOSPC when the store is
+ * full. It is valid until the next reserve and may be given up by simply not
+ * adding it. The room is for loads: write it with journal_write(), @at bytes
+ * from its beginning.
  */
-void *journal_reserve(struct journal *j, size_t max, struct xf_err *err);
+const void *journal_reserve(struct journal *j, size_t max, struct xf_err *err);
+void journal_write(struct journal *j, size_t at, const void *data, size_t len);
 void journal_add(struct journal *j, uint32_t type, size_t len);
 
-/* reserve + copy + add */
+/* reserve + write + add */
 int journal_put(struct journal *j, uint32_t type, const void *data, size_t len,
 		struct xf_err *err);
 
-/* All that was added so far now counts. */
-void journal_commit(struct journal *j);
+/*
+ * Like journal_put(), but the bytes are kept once for all traces that share
+ * the same bytes of this type and key (at most 48 characters of a name). Where
+ * others are kept under the key, the trace has its own. Readers see no
+ * difference.
+ */
+int journal_share(struct journal *j, uint32_t type, const char *key,
+		  const void *data, size_t len, struct xf_err *err);
+
+/* Room for @bytes of chunks, headers and all, if possible in one piece. */
+int journal_prepare(struct journal *j, uint64_t bytes, struct xf_err *err);
+
+/* All that was added so far now counts. -EIO: nothing does any more. */
+int journal_commit(struct journal *j, struct xf_err *err);
+/*
+ * A writer that says so now and then does not look as if it had grown with its
+ * trace: pages that were committed need not count as its memory.
+ */
+void journal_forget(struct journal *j);
 /* What was committed is on media, whatever they are. May take long. */
 int journal_sync(struct journal *j, struct xf_err *err);
 
 /*
+ * The same in parts, so that a thread can do what takes long: begin() and end()
+ * are the writer's, run() is anybody's. The store stays open until then.
+ */
+struct journal_sync {
+	struct media *m;	/* borrowed */
+	struct media_range *ranges; /* owned */
+	size_t nr;
+	uint64_t upto;		/* bytes that were committed */
+};
+int journal_sync_begin(const struct journal *j, struct journal_sync *s,
+		       struct xf_err *err);
+int journal_sync_run(const struct journal_sync *s, struct xf_err *err);
+/* @rc: what run() answered. */
+void journal_sync_end(struct journal *j, struct journal_sync *s, int rc);
+
+/* Synced, and the quota may remove it once it is closed. */
+int journal_finish(struct journal *j, struct xf_err *err);
+
+/*
  * Walk: *@pos begins as 0. Returns 1 and a chunk, 0 at the end, -EBADMSG when
- * a chunk does not fit (a damaged file). The payload is 8-byte aligned.
+ * a chunk fails its checksum, -EIO. The payload is 16-byte aligned.
  */
 int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
 		 const void **ret_data, size_t *ret_len, struct xf_err *err);
+
+/* The shared object that @data from journal_next() lies in, or -1: none. */
+int64_t journal_object(const struct journal *j, const void *data);
+/* Bytes that a chunk with @len bytes of payload takes. */
+uint64_t journal_chunk_bytes(uint64_t len);
+
+/* 0, or -EIO: bytes were lost, what was read may be wrong. */
+int journal_failed(const struct journal *j, struct xf_err *err);
 
 #endif

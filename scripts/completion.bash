@@ -28,6 +28,11 @@ _xftrace_guests() { # PROGRAM
 		sed -nE 's/^ *"name": "([^"]*)",?$/\1/p'
 }
 
+_xftrace_traces() { # PROGRAM
+	"$1" -q ls --json 2>/dev/null |
+		sed -nE 's/^ *"name": "([^"]*)",?$/\1/p'
+}
+
 # Names of events have a colon in them, which bash takes for a blank: systems.
 _xftrace_systems() { # PROGRAM
 	"$1" -q events 2>/dev/null | sed -nE 's/^ *[0-9]+  ([^:]+):.*/\1/p' |
@@ -65,9 +70,9 @@ _xftrace() {
 		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
 		return
 		;;
-	guest)
+	guest | store)
 		if [[ ${#words[@]} -eq 1 ]]; then
-			list=$(_xftrace_verbs "$program" guest)
+			list=$(_xftrace_verbs "$program" "${words[0]}")
 			[[ $cur != -* ]] || list=--help
 			mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
 			return
@@ -123,7 +128,25 @@ _xftrace() {
 		return
 	fi
 	case ${verb[*]} in
-	report | symbols)
+	report | show)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_xftrace_traces "$program")" -- "$cur"; compgen -f -- "$cur")
+		;;
+	rm | mv | recover)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_xftrace_traces "$program")" -- "$cur")
+		;;
+	export)
+		if [[ ${#words[@]} -eq 1 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(_xftrace_traces "$program")" -- "$cur")
+			return
+		fi
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	symbols | import | 'store create')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

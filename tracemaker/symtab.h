@@ -182,15 +182,28 @@ int symtab_load_elf(struct symtab *st, const void *image, size_t len,
 /* Append System.map text; module symbols get kallsyms' " [module]". */
 void symtab_write_map(const struct symtab *st, struct buf *out);
 
+/* What a pack has; a kernel's functions are the same in all of its guests. */
+enum symtab_parts {
+	SYMTAB_KERNEL = 1,
+	SYMTAB_MODULES = 2,
+};
+
 /*
  * Append functions and facts in the form that traces store. Little-endian,
  * versioned; symtab_unpack() gives the table as it was, slide included, less
- * data symbols.
+ * data symbols and parts that are not wanted.
  */
-void symtab_pack(const struct symtab *st, struct buf *out);
+void symtab_pack(const struct symtab *st, unsigned int parts, struct buf *out);
 
 /* Sealed. -EBADMSG: damaged. -EPROTONOSUPPORT: a version we do not know. */
 int symtab_unpack(const void *data, size_t len, struct symtab **ret,
 		  struct xf_err *err);
+
+/*
+ * Add the functions of a second pack, and let the kernel's lie as it says. The
+ * same errors; then @st is as before.
+ */
+int symtab_unpack_more(struct symtab *st, const void *data, size_t len,
+		       struct xf_err *err);
 
 #endif

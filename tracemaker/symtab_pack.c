@@ -60,7 +60,13 @@ static void put_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s) + 1);
 }
 
-void symtab_pack(const struct symtab *st, struct buf *out)
+static bool is_wanted(const struct sym *s, unsigned int parts)
+{
+	return symtab_is_function(s) &&
+	       parts & (s->module ? SYMTAB_MODULES : SYMTAB_KERNEL);
+}
+
+void symtab_pack(const struct symtab *st, unsigned int parts, struct buf *out)
 {
 	const char *module = NULL;
 	uint64_t last = 0, nr = 0;
@@ -76,10 +82,10 @@ void symtab_pack(const struct symtab *st, struct buf *out)
 	put_str(out, st->banner);
 
 	while (symtab_each(st, &pos, &s))
-		nr += symtab_is_function(&s);
+		nr += is_wanted(&s, parts);
 	put(out, nr);
 	for (pos = 0; symtab_each(st, &pos, &s);) {
-		if (!symtab_is_function(&s))
+		if (!is_wanted(&s, parts))
 			continue;
 		put(out, s.addr - last);
 		put(out, s.size);
@@ -120,46 +126,96 @@ static bool unpack_function(struct symtab *st, struct cursor *c, uint64_t *addr,
 			  owner == KERNEL ? NULL : *module);
 }
 
+/* The facts at the beginning. */
+struct head {
+	uint8_t source, id_len;
+	int64_t slide;
+	const void *id;
+	const char *banner;
+	uint64_t nr;		/* functions that follow */
+};
+
+static int unpack_head(struct cursor *c, struct head *h, struct xf_err *err)
+{
+	uint8_t version;
+
+	if (cursor_u32(c) != MAGIC)
+		return xf_fail(err, -EBADMSG, "symbols: no symbols here");
+	version = cursor_u8(c);
+	if (version != VERSION)
+		return xf_fail(err, -EPROTONOSUPPORT,
+			       "symbols: format %u, this program knows %u",
+			       version, VERSION);
+	h->source = cursor_u8(c);
+	h->slide = (int64_t)cursor_u64(c);
+	h->id_len = cursor_u8(c);
+	h->id = cursor_bytes(c, h->id_len);
+	h->banner = cursor_str(c);
+	h->nr = get(c);
+	if (c->failed || h->source > SYMTAB_GUEST || h->id_len > 20 ||
+	    h->nr > SYMTAB_MAX)
+		return xf_fail(err, -EBADMSG, "symbols: damaged at the start");
+	return 0;
+}
+
+static int unpack_functions(struct symtab *st, struct cursor *c, uint64_t nr,
+			    struct xf_err *err)
+{
+	const char *module = NULL;
+	uint64_t addr = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		if (!unpack_function(st, c, &addr, &module))
+			return xf_fail(err, -EBADMSG,
+				       "symbols: damaged at function %" PRIu64
+				       " of %" PRIu64 "%s",
+				       i + 1, nr, c->failed ? " (cut off)" : "");
+	if (cursor_left(c))
+		return xf_fail(err, -EBADMSG,
+			       "symbols: %zu bytes too many behind the last",
+			       cursor_left(c));
+	return 0;
+}
+
 int symtab_unpack(const void *data, size_t len, struct symtab **ret,
 		  struct xf_err *err)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
 	struct cursor c = cursor_of(data, len);
-	const char *banner, *module = NULL;
-	uint64_t nr, addr = 0;
-	const void *id;
-	uint8_t version, id_len;
+	struct head h;
+	int rc = unpack_head(&c, &h, err);
 
-	if (cursor_u32(&c) != MAGIC)
-		return xf_fail(err, -EBADMSG, "symbols: no symbols here");
-	version = cursor_u8(&c);
-	if (version != VERSION)
-		return xf_fail(err, -EPROTONOSUPPORT,
-			       "symbols: format %u, this program knows %u",
-			       version, VERSION);
-	st->source = cursor_u8(&c);
-	st->slide = (int64_t)cursor_u64(&c);
-	id_len = cursor_u8(&c);
-	id = cursor_bytes(&c, id_len);
-	banner = cursor_str(&c);
-	nr = get(&c);
-	if (c.failed || st->source > SYMTAB_GUEST ||
-	    id_len > sizeof(st->build_id) || nr > SYMTAB_MAX)
-		return xf_fail(err, -EBADMSG, "symbols: damaged at the start");
-	symtab_set_build_id(st, id, id_len);
-	symtab_set_banner(st, banner, strlen(banner));
-	for (uint64_t i = 0; i < nr; i++) {
-		if (!unpack_function(st, &c, &addr, &module))
-			return xf_fail(err, -EBADMSG,
-				       "symbols: damaged at function %" PRIu64
-				       " of %" PRIu64 "%s",
-				       i + 1, nr, c.failed ? " (cut off)" : "");
-	}
-	if (cursor_left(&c))
-		return xf_fail(err, -EBADMSG,
-			       "symbols: %zu bytes too many behind the last",
-			       cursor_left(&c));
+	if (rc)
+		return rc;
+	st->source = h.source;
+	st->slide = h.slide;
+	symtab_set_build_id(st, h.id, h.id_len);
+	symtab_set_banner(st, h.banner, strlen(h.banner));
+	rc = unpack_functions(st, &c, h.nr, err);
+	if (rc)
+		return rc;
 	symtab_seal(st);
 	*ret = xf_take(st);
 	return 0;
+}
+
+int symtab_unpack_more(struct symtab *st, const void *data, size_t len,
+		       struct xf_err *err)
+{
+	struct cursor c = cursor_of(data, len);
+	int64_t slide = st->slide;
+	size_t nr = st->nr;
+	struct head h;
+	int rc = unpack_head(&c, &h, err);
+
+	if (rc)
+		return rc;
+	symtab_slide(st, h.slide);
+	rc = unpack_functions(st, &c, h.nr, err);
+	if (rc) {
+		symtab_truncate(st, nr);
+		symtab_slide(st, slide);
+	}
+	symtab_seal(st);
+	return rc;
 }

@@ -127,6 +127,16 @@ static int add_symbols(struct trace *t, const void *data, size_t len,
 	return 0;
 }
 
+static int add_modules(struct trace *t, const void *data, size_t len,
+		       struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+
+	if (!s || !s->symbols)
+		return xf_fail(err, -EBADMSG, "trace: modules of no kernel");
+	return symtab_unpack_more(s->symbols, data, len, err);
+}
+
 static int add_key(struct trace *t, const void *data, size_t len,
 		   struct xf_err *err)
 {
@@ -288,6 +298,8 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		return add_meta(t, data, len, err);
 	case TRACE_SYMBOLS:
 		return add_symbols(t, data, len, err);
+	case TRACE_MODULES:
+		return add_modules(t, data, len, err);
 	case TRACE_KEY:
 		return add_key(t, data, len, err);
 	case TRACE_SPAN:

@@ -31,7 +31,9 @@
 
 enum trace_chunk {
 	TRACE_META = 1,	/* JSON: guest, kernel, functions; see trace_meta */
-	TRACE_SYMBOLS,	/* symtab_pack(): replaces what was there before */
+	TRACE_SYMBOLS,	/* symtab_pack(): replaces what was there before. Of a
+			 * kernel alone and without KASLR, so that traces can
+			 * share it */
 	TRACE_KEY,	/* struct trace_key */
 	TRACE_SPAN,	/* struct trace_span, then masked records */
 	TRACE_END,	/* JSON: how recording ended, totals */
@@ -42,6 +44,7 @@ enum trace_chunk {
 	TRACE_HOST,	/* JSON: the session's vCPUs on the host, and what
 			 * events of the host look like: see hostpages.h */
 	TRACE_HOST_PAGE, /* struct trace_host_page, then what it holds */
+	TRACE_MODULES,	/* symtab_pack(): added to SYMBOLS, with KASLR's slide */
 };
 
 /* A key of the Klog. */

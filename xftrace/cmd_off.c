@@ -9,10 +9,10 @@
 #include "cleanup.h"
 #include "cmd.h"
 #include "draw.h"
-#include "io.h"
 #include "log.h"
 #include "opt.h"
 #include "recorder.h"
+#include "store.h"
 
 static bool show_progress(void *arg, unsigned int waited_ms)
 {
@@ -65,22 +65,28 @@ static int stop_stray(const char *guest, struct xf_err *err)
 	return -ECANCELED;
 }
 
-static int keep_raw(const char *from, const char *to, struct xf_err *err)
+static int draw(const struct recorder *r, const struct emit_ops *format,
+		const char *output, struct call_stats *s, struct xf_err *err)
 {
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	struct journal j = { 0 };
+	struct store st = { 0 };
 	int rc;
 
-	if (rename(from, to) == 0)
-		return 0;
-	/* Another file system. */
-	rc = io_read_file(from, SIZE_MAX / 2, &b, err);
-	return rc ? rc : io_replace_file(to, b.data, b.len, 0600, err);
+	if (!r->trace)
+		return xf_fail(err, -ENOENT, "the trace of guest %s was removed",
+			       r->id);
+	rc = store_open(&st, r->store, false, err);
+	rc = rc ? rc : journal_open(&j, &st, r->trace, err);
+	rc = rc ? rc : draw_trace(&j, format, output, s, err);
+	journal_close(&j);
+	store_close(&st);
+	return rc;
 }
 
 int cmd_off(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
-	const char *guest = NULL, *output = NULL, *raw = NULL, *name = "text";
+	const char *guest = NULL, *output = NULL, *name = "text";
 	const struct emit_ops *format;
 	const struct opt opts[] = {
 		{ "guest", 'g', OPT_STRING, &guest, "NAME",
@@ -89,14 +95,12 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 		  "write FILE (default trace_graph.txt; -: stdout)", 0, 0 },
 		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
 		  "text, or what trace-cmd and KernelShark read", 0, 0 },
-		{ "raw", 0, OPT_STRING, &raw, "FILE",
-		  "keep the raw trace, with its keys, in FILE", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {
 		"off", "", "Stop tracing and draw the call graph.",
-		"If drawing fails (disk full, no permission) the trace is kept: "
-		"say it again.\n",
+		"The trace stays in the store: 'xftrace report' draws it once "
+		"more.\n",
 		opts
 	};
 	struct call_stats s;
@@ -113,15 +117,18 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 	if (rc == -ENOENT)
 		return stop_stray(guest, err);
 	rc = rc ? rc : stop(&r, err);
-	rc = rc ? rc : draw_file(r.trace, format, output, &s, err);
-	if (!rc && raw)
-		rc = keep_raw(r.trace, raw, err);
 	if (rc)
 		return rc;
 	recorder_remove(&r);
+	rc = draw(&r, format, output, &s, err);
+	if (rc && r.trace)
+		xf_info("trace %s is kept: 'xftrace report %s' draws it",
+			r.trace, r.trace);
+	if (rc)
+		return rc;
 	xf_info("%s: %" PRIu64 " calls, %" PRIu64 " records, %" PRIu64
-		" lost%s", strcmp(output, "-") ? output : "drawn", s.calls,
-		s.records, s.lost,
-		s.bad_spans ? ", some damaged" : "");
+		" lost%s; trace %s", strcmp(output, "-") ? output : "drawn",
+		s.calls, s.records, s.lost,
+		s.bad_spans ? ", some damaged" : "", r.trace);
 	return 0;
 }

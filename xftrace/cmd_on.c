@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -11,12 +12,37 @@
 #include "recorder.h"
 #include "state.h"
 #include "target.h"
+#include "traces.h"
 
 static int check_id(const struct target *t, struct xf_err *err)
 {
 	if (state_name_ok(t->id))
 		return 0;
 	return xf_fail(err, -EINVAL, "'%s' is no name of a guest", t->id);
+}
+
+/* Where the trace goes: an absolute path, and a name that is not taken. */
+static int choose_trace(const char *path, const char *name, const char *guest,
+			char **ret_path, char ret_name[LAYOUT_NAME + 1],
+			struct xf_err *err)
+{
+	struct catalog_entry e;
+	struct store st;
+	int rc = name ? catalog_check_name(name, err) : 0;
+
+	rc = rc ? rc : traces_open(&st, path, TRACES_ADD, err);
+	if (rc)
+		return rc;
+	if (!name)
+		traces_new_name(&st, guest, ret_name);
+	else if (!catalog_find(&st, name, &e, NULL))
+		rc = xf_fail(err, -EEXIST, "there is a trace '%s' already",
+			     name);
+	else
+		strcpy(ret_name, name);
+	*ret_path = realpath(st.m.path, NULL);
+	store_close(&st);
+	return rc;
 }
 
 int cmd_on(int argc, char **argv, struct xf_err *err)
@@ -26,9 +52,15 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	_cleanup_(opt_list_deinit) struct opt_list events = { 0 };
 	_cleanup_(opt_list_deinit) struct opt_list host_events = { 0 };
 	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
-	uint64_t string_max = 128;
+	uint64_t string_max = 128, commit = 10000000;
 	bool keep_stock = false, no_args = false;
+	const char *store = NULL, *name = NULL;
+	_cleanup_free_ char *path = NULL;
+	char trace[LAYOUT_NAME + 1];
 	const struct opt opts[] = {
+		{ "name", 'n', OPT_STRING, &name, "TRACE",
+		  "call the trace TRACE (default GUEST-1, -2...)", 0, 0 },
+		TRACES_STORE(store),
 		{ "event", 'e', OPT_LIST, &events, "EVENT",
 		  "record this trace event (may be repeated)", 0, 0 },
 		{ "host", 0, OPT_LIST, &host_events, "PATTERN",
@@ -53,6 +85,9 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
 		  "change the key this often (default 1s)", 10000000,
 		  600000000000 },
+		{ "commit", 0, OPT_DURATION, &commit, "TIME",
+		  "commit what was read this often (default 10ms)",
+		  1000000, 10000000000 },
 		{ "ring-size", 0, OPT_SIZE, &ring, "SIZE",
 		  "ring of each CPU in guest RAM (default 4M)", 16 << 10,
 		  1ULL << 30 },
@@ -85,6 +120,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	rc = rc ? rc : check_id(&t, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
+	rc = rc ? rc : choose_trace(store, name, t.id, &path, trace, err);
 	if (rc)
 		return rc;
 	spec = (struct recording_spec){
@@ -100,12 +136,15 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		.string_max = (string_max + 7) / 8 * 8,
 		.ring_size = ring,
 		.key_interval_ns = interval,
+		.commit_ns = commit,
 		.guest = t.id,
+		.store = path,
+		.trace = trace,
 	};
 	rc = recorder_start(&t, &spec, err);
 	if (rc)
 		return rc;
-	xf_info("guest %s (%s) is being traced; 'xftrace off' ends it", t.id,
-		t.kernel.osrelease);
+	xf_info("guest %s (%s) is being traced as %s; 'xftrace off' ends it",
+		t.id, t.kernel.osrelease, trace);
 	return 0;
 }

@@ -6,33 +6,41 @@
 #include "draw.h"
 #include "log.h"
 #include "opt.h"
+#include "traces.h"
 
 int cmd_report(int argc, char **argv, struct xf_err *err)
 {
-	const char *output = "-", *name = "text";
+	const char *output = "-", *name = "text", *store = NULL;
 	const struct emit_ops *format;
 	const struct opt opts[] = {
 		{ "output", 'o', OPT_STRING, &output, "FILE",
 		  "write FILE instead of stdout", 0, 0 },
 		{ "format", 0, OPT_STRING, &name, DRAW_FORMATS,
-		  "text, or what trace-cmd and KernelShark read", 0, 0 },
+		  "text, or dat for trace-cmd and KernelShark", 0, 0 },
+		TRACES_STORE(store),
 		{ 0 }
 	};
 	const struct usage u = {
-		"report", "FILE",
-		"Draw a raw trace that 'xftrace off --raw FILE' kept.", NULL,
-		opts
+		"report", "[TRACE|FILE]",
+		"Draw a trace, the newest if none is named.",
+		"It may still be recorded; then what has come so far is drawn. "
+		"FILE is one\nthat 'xftrace export' made.\n", opts
 	};
+	struct journal j = { 0 };
+	struct store st = { 0 };
 	struct call_stats s;
 	int n = opt_parse(&u, argc, argv, err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 1)
-		return xf_fail(err, OPT_MISUSE, "name one raw trace");
+	if (n > 1)
+		return xf_fail(err, OPT_MISUSE, "name one trace");
 	rc = draw_format(name, &format, err);
-	rc = rc ? rc : draw_file(argv[0], format, output, &s, err);
+	rc = rc ? rc : traces_open_one(&st, &j, store, n ? argv[0] : NULL, err);
+	rc = rc ? rc : draw_trace(&j, format, output, &s, err);
+	journal_close(&j);
+	store_close(&st);
 	if (!rc && strcmp(output, "-"))
 		xf_info("%s: %" PRIu64 " calls, %" PRIu64 " records, %" PRIu64
 			" lost", output, s.calls, s.records, s.lost);

@@ -29,8 +29,10 @@ static void print_text(const json_t *j)
 	const json_t *v;
 	size_t i;
 
-	printf("guest         %s\nstate         %s\nfunctions    ",
-	       str(j, "guest"), str(j, "state"));
+	printf("guest         %s\nstate         %s\n", str(j, "guest"),
+	       str(j, "state"));
+	printf("trace         %s, %.1f MB\nfunctions    ", str(j, "trace"),
+	       num(j, "trace_bytes") / 1e6);
 	json_array_foreach(json_object_get(j, "functions"), i, v)
 		printf(" %s", json_string_value(v));
 	printf("\ntime          %.1f s\n", real(j, "seconds"));
@@ -48,7 +50,6 @@ static void print_text(const json_t *j)
 	printf("oldest unread %.3f s\n", real(j, "oldest_unread_seconds"));
 	printf("key epoch     %" JSON_INTEGER_FORMAT "\n",
 	       num(j, "key_epoch"));
-	printf("trace         %.1f MB\n", num(j, "trace_bytes") / 1e6);
 	if (*str(j, "trouble"))
 		printf("trouble       %s\n", str(j, "trouble"));
 }
@@ -80,7 +81,9 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 		if (rc)
 			return rc;
 	} else {
-		reply = json_pack("{s:s, s:s, s:O?}", "guest", r.id, "state",
+		reply = json_pack("{s:s, s:s, s:s, s:s, s:O?}", "guest", r.id,
+				  "trace", r.trace ?: "(removed)", "store",
+				  r.store, "state",
 				  r.ended ?
 				  "ended; 'xftrace off' draws it" :
 				  "the recorder was killed; 'xftrace off' "

@@ -8,27 +8,9 @@
 #include "callgraph.h"
 #include "cleanup.h"
 #include "io.h"
-#include "journal.h"
 #include "log.h"
 #include "opt.h"
-#include "trace.h"
-
-static int load(const struct journal *j, struct trace *t, struct xf_err *err)
-{
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
-	int rc;
-
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
-		rc = trace_add_chunk(t, type, data, len, err);
-		if (rc)
-			break;
-	}
-	rc = rc ? rc : trace_seal(t, err);
-	return rc ? xf_prefix(err, rc, "%s", j->path) : 0;
-}
+#include "traces.h"
 
 /* Where a format writes. */
 struct output {
@@ -114,6 +96,44 @@ static int draw(const struct trace *t, const struct emit_ops *format,
 	return rc;
 }
 
+static void no_call(struct emitter *e, const struct call *c)
+{
+}
+
+static void no_event(struct emitter *e, const struct event *ev)
+{
+}
+
+static void no_host_event(struct emitter *e, const struct host_event *ev)
+{
+}
+
+static void no_loss(struct emitter *e, uint32_t cpu, uint64_t records)
+{
+}
+
+static void no_totals(struct emitter *e, const struct call_stats *totals)
+{
+}
+
+int draw_count(const struct trace *t, struct call_stats *ret_stats,
+	       struct xf_err *err)
+{
+	static const struct emit_ops nothing = {
+		.begin = no_totals,
+		.enter = no_call,
+		.leave = no_call,
+		.event = no_event,
+		.host_event = no_host_event,
+		.lost = no_loss,
+		.end = no_totals,
+		.state_size = sizeof(struct emitter),
+	};
+	struct sink sink = { .fd = -1 };
+
+	return callgraph_draw(t, &nothing, &sink, ret_stats, err);
+}
+
 int draw_format(const char *name, const struct emit_ops **ret,
 		struct xf_err *err)
 {
@@ -132,20 +152,17 @@ int draw_format(const char *name, const struct emit_ops **ret,
 		       name, known.data);
 }
 
-int draw_file(const char *raw, const struct emit_ops *format, const char *path,
-	      struct call_stats *ret_stats, struct xf_err *err)
+int draw_trace(const struct journal *j, const struct emit_ops *format,
+	       const char *path, struct call_stats *ret_stats,
+	       struct xf_err *err)
 {
-	struct journal j;
 	struct trace t;
 	int rc;
 
-	rc = journal_open(&j, raw, err);
-	if (rc)
-		return rc;
 	trace_init(&t);
-	rc = load(&j, &t, err);
+	rc = traces_load(j, &t, err);
 	rc = rc ? rc : draw(&t, format, path, ret_stats, err);
+	rc = rc ? rc : journal_failed(j, err);
 	trace_deinit(&t);
-	journal_close(&j);
 	return rc;
 }

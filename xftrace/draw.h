@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * draw -- a raw trace file into a picture.
+ * draw -- a stored trace into a picture.
  */
 #ifndef XF_DRAW_H
 #define XF_DRAW_H
 
 #include "emit.h"
 #include "err.h"
+#include "journal.h"
 
 /* For --help and completion. */
 #define DRAW_FORMATS "text|dat"
@@ -16,13 +17,18 @@ int draw_format(const char *name, const struct emit_ops **ret,
 		struct xf_err *err);
 
 /*
- * Draw @raw into @path ("-": standard output). A file appears whole or not
+ * Draw what is in @j into @path ("-": standard output). A file appears whole or not
  * at all. Of a binary format there is one for each session: the second of
  * trace.dat is trace.2.dat.
  *
  * -EBADMSG: no trace, or damaged. -EINVAL: standard output cannot take it.
  */
-int draw_file(const char *raw, const struct emit_ops *format, const char *path,
-	      struct call_stats *ret_stats, struct xf_err *err);
+int draw_trace(const struct journal *j, const struct emit_ops *format,
+	       const char *path, struct call_stats *ret_stats,
+	       struct xf_err *err);
+
+/* Draw nothing, but count what would be. */
+int draw_count(const struct trace *t, struct call_stats *ret_stats,
+	       struct xf_err *err);
 
 #endif

@@ -416,37 +416,52 @@ static size_t used(const void *page, size_t len)
 	return n < len ? n : len;
 }
 
-static int read_cpu(const struct hosttrace *h, const struct hosttrace_cpu *c,
+static int put_page(uint32_t cpu, const void *page, size_t len,
 		    struct journal *j, uint32_t session, struct xf_err *err)
 {
-	for (int i = 0; i < PAGES_A_READ; i++) {
-		struct trace_host_page *p;
-		ssize_t n;
+	struct trace_host_page head = {
+		.session = session,
+		.cpu = cpu,
+		.len = len,
+	};
 
-		p = journal_reserve(j, sizeof(*p) + h->page_size, err);
-		if (!p)
-			return -ENOSPC;
-		n = read(c->fd, p + 1, h->page_size);
+	if (!journal_reserve(j, sizeof(head) + len, err))
+		return -ENOSPC;
+	journal_write(j, 0, &head, sizeof(head));
+	journal_write(j, sizeof(head), page, len);
+	journal_add(j, TRACE_HOST_PAGE, sizeof(head) + len);
+	return 0;
+}
+
+static int read_cpu(const struct hosttrace *h, const struct hosttrace_cpu *c,
+		    void *page, struct journal *j, uint32_t session,
+		    struct xf_err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; !rc && i < PAGES_A_READ; i++) {
+		ssize_t n = read(c->fd, page, h->page_size);
+
 		if (n < TRACE_HOST_PAGE_HEAD)
 			break;
-		n = used(p + 1, n);
-		*p = (struct trace_host_page){
-			.session = session,
-			.cpu = c->cpu,
-			.len = n,
-		};
-		journal_add(j, TRACE_HOST_PAGE, sizeof(*p) + n);
+		rc = put_page(c->cpu, page, used(page, n), j, session, err);
 	}
-	return 0;
+	return rc;
 }
 
 int hosttrace_read(struct hosttrace *h, struct journal *j, uint32_t session,
 		   struct xf_err *err)
 {
+	_cleanup_free_ void *page = NULL;
 	int rc = 0;
 
+	if (!h->nr_cpus)
+		return 0;
+	page = malloc(h->page_size);
+	if (!page)
+		abort();
 	for (size_t i = 0; i < h->nr_cpus && !rc; i++)
-		rc = read_cpu(h, &h->cpus[i], j, session, err);
+		rc = read_cpu(h, &h->cpus[i], page, j, session, err);
 	return rc;
 }
 

@@ -18,7 +18,15 @@ static const struct verb {
 	{ "on", cmd_on, "start tracing functions and events" },
 	{ "off", cmd_off, "stop, and draw trace_graph.txt" },
 	{ "status", cmd_status, "how a recording is doing" },
-	{ "report", cmd_report, "draw a raw trace once more" },
+	{ "report", cmd_report, "draw a trace, also one being recorded" },
+	{ "ls", cmd_ls, "list traces" },
+	{ "show", cmd_show, "what a trace holds" },
+	{ "mv", cmd_mv, "give a trace another name" },
+	{ "rm", cmd_rm, "remove traces" },
+	{ "export", cmd_export, "copy a trace into a file" },
+	{ "import", cmd_import, "copy a file's trace into the store" },
+	{ "recover", cmd_recover, "what a guest or recorder that died left" },
+	{ "store", cmd_store, "the file that traces are kept in" },
 	{ "symbols", cmd_symbols, "print a System.map" },
 	{ "events", cmd_events, "list the trace events of a guest" },
 	{ "guest", cmd_guest, "demo guests, and how to prepare your own" },
@@ -70,7 +78,7 @@ static int run(const struct verb *v, int argc, char **argv)
 			fprintf(stderr, "xftrace: 'xftrace help %s' tells how "
 					"it is used\n", v->name);
 	}
-	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : 0);
+	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : rc);
 }
 
 int main(int argc, char **argv)

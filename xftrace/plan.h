@@ -36,7 +36,10 @@ struct recording_spec {
 	uint32_t string_max;	/* bytes kept of a string argument */
 	uint64_t ring_size;	/* bytes a CPU */
 	uint64_t key_interval_ns;
+	uint64_t commit_ns;	/* between two commits */
 	const char *guest;	/* what the header calls the guest */
+	const char *store;	/* file */
+	const char *trace;	/* its name there */
 };
 
 struct plan {

@@ -17,13 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "catalog.h"
 #include "cleanup.h"
 #include "io.h"
 #include "log.h"
 #include "state.h"
 #include "trace.h"
 
-#define TICK_MS		 5
+#define TICK_NS		 5000000ULL
 #define CHECK_NS	 250000000ULL	/* look whether the guest is there */
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
 #define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
@@ -55,6 +56,7 @@ void recorder_deinit(struct recorder *r)
 {
 	free(r->id);
 	free(r->folder);
+	free(r->store);
 	free(r->trace);
 	json_decref(r->info);
 	*r = (struct recorder){ 0 };
@@ -62,18 +64,13 @@ void recorder_deinit(struct recorder *r)
 
 static int set_paths(struct recorder *r, const char *id, struct xf_err *err)
 {
-	_cleanup_free_ char *runtime = NULL, *data = NULL, *file = NULL;
-	int rc;
+	_cleanup_free_ char *runtime = NULL;
+	int rc = state_runtime(&runtime, err);
 
-	rc = state_runtime(&runtime, err);
-	rc = rc ? rc : state_data(&data, err);
 	if (rc)
 		return rc;
-	if (asprintf(&file, "%s.xft", id) < 0)
-		abort();
 	r->id = strdup(id);
 	r->folder = state_join(runtime, "rec", id, NULL);
-	r->trace = state_join(data, file, NULL);
 	return 0;
 }
 
@@ -93,10 +90,48 @@ static int lock(const struct recorder *r, struct xf_err *err)
 	return xf_take_fd(fd);
 }
 
+/*
+ * What recorder.json tells; without one it is no recording: a failed 'on' may
+ * leave a folder. A trace that somebody has removed waits for nobody.
+ */
+static bool read_info(struct recorder *r)
+{
+	_cleanup_free_ char *path = state_join(r->folder, "recorder.json",
+					       NULL);
+	struct catalog_entry e;
+	struct store st;
+	const char *store;
+	uint64_t id;
+
+	if (state_read_json(path, &r->info, NULL))
+		return false;
+	store = json_string_value(json_object_get(r->info, "store")) ?: "";
+	r->store = strdup(store);
+	id = trace_u64(r->info, "trace_id");
+	r->ended = true;
+	if (store_open(&st, store, false, NULL))
+		return true;
+	for (uint32_t slot = 0; catalog_next(&st, &slot, &e);)
+		if (e.id == id) {
+			r->trace = strdup(e.name);
+			r->ended = e.finished;
+		}
+	store_close(&st);
+	return true;
+}
+
 /* ---- the process ---- */
+
+/* What our trace is called now: somebody may have given it another name. */
+static const char *trace_name(const struct server *s, struct catalog_entry *e)
+{
+	return s->rec.j.path && catalog_read(&s->rec.st, s->rec.j.slot, e) ?
+		       e->name : s->spec.trace;
+}
 
 static json_t *status_json(struct server *s)
 {
+	struct catalog_entry e;
 	struct recording_counts c = recording_counts(&s->rec);
 	uint64_t now = monotonic_ns();
 	json_t *names = json_array(), *rings = json_array(), *reply;
@@ -119,13 +154,14 @@ static json_t *status_json(struct server *s)
 				  (json_int_t)r->lost));
 	}
 	reply = json_pack(
-		"{s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:i, s:i, "
-		"s:f, s:I, s:o}",
-		"guest", s->t->id, "state",
+		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
+		"s:i, s:i, s:f, s:I, s:o}",
+		"guest", s->t->id, "trace", trace_name(s, &e), "store",
+		s->spec.store, "state",
 		s->dead ? "guest is gone" :
 		s->rec.starting ? "starting" :
 		!s->rec.tracing ? "waiting for the guest's module" :
-		s->rec.full ? "disk full" :
+		s->rec.full ? "store full" :
 		s->silent ? "guest is silent" : "tracing",
 		"functions", names, "seconds",
 		(now - s->started_ns) / 1e9, "records", (json_int_t)c.records,
@@ -331,14 +367,19 @@ static ino_t sock_inode(const struct recorder *r)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
-/* Somebody has cleared us away: nobody could ever say "off". */
+/* Somebody has cleared us or the store away: nobody could ever say "off". */
 static bool is_forgotten(const struct server *s)
 {
-	return sock_inode(s->r) != s->sock_ino || access(s->r->trace, F_OK);
+	struct stat st;
+
+	return sock_inode(s->r) != s->sock_ino ||
+	       fstat(s->rec.st.m.fd, &st) || !st.st_nlink;
 }
 
 static void run(struct server *s)
 {
+	int tick_ms = (s->spec.commit_ns < TICK_NS ? s->spec.commit_ns :
+						     TICK_NS) / 1000000;
 	uint64_t forgotten_ns = 0;
 
 	while (!s->done) {
@@ -349,7 +390,7 @@ static void run(struct server *s)
 		uint64_t now;
 		struct xf_err why;
 
-		(void)poll(p, 2, TICK_MS);
+		(void)poll(p, 2, tick_ms);
 		if (recording_tick(&s->rec, &why))
 			trouble(s, &why);
 		now = monotonic_ns();
@@ -402,20 +443,25 @@ static int open_signals(sigset_t *ret_old)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int write_info(const struct recorder *r, const struct target *t,
+static int write_info(const struct recorder *r, const struct recording *rec,
 		      const struct recording_spec *spec, struct xf_err *err)
 {
 	_cleanup_free_ char *path = state_join(r->folder, "recorder.json",
 					       NULL);
+	const struct target *t = rec->t;
 	json_t *names = json_array();
+	char id[20];
 	json_t *info;
 	int rc;
 
 	for (size_t i = 0; i < spec->nr_names; i++)
 		json_array_append_new(names, json_string(spec->names[i]));
-	info = json_pack("{s:s, s:i, s:i, s:s, s:o}", "guest", r->id, "pid",
-			 getpid(), "qemu", t->pid, "qmp",
-			 t->qmp_path ? t->qmp_path : "", "functions", names);
+	/* The trace may be given another name while it is recorded. */
+	snprintf(id, sizeof(id), "0x%" PRIx64, rec->j.id);
+	info = json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o}", "guest", r->id,
+			 "pid", getpid(), "qemu", t->pid, "qmp",
+			 t->qmp_path ? t->qmp_path : "", "store", spec->store,
+			 "trace_id", id, "functions", names);
 	rc = state_write_json(path, info, err);
 	json_decref(info);
 	return rc;
@@ -472,16 +518,15 @@ static void child(struct recorder *r, struct target *t,
 	s.listen_fd = rc = open_socket(r, &rep.err);
 	s.sock_ino = sock_inode(r);
 	if (rc >= 0)
-		rc = recording_create(&s.rec, t, r->trace, &rep.err);
+		rc = recording_create(&s.rec, t, spec->store, spec->trace,
+				      &rep.err);
 	if (rc >= 0) {
-		rc = write_info(r, t, spec, &rep.err);
+		rc = write_info(r, &s.rec, spec, &rep.err);
 		rc = rc ? rc : recording_begin(&s.rec, spec, child_wait,
 					       &s.signal_fd,
 					       &rep.err);
-		if (rc) {
-			recording_close(&s.rec);
-			unlink(r->trace);
-		}
+		if (rc)
+			recording_discard(&s.rec);
 	}
 	if (rc < 0) {
 		rep.rc = rc;
@@ -547,7 +592,7 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 	lock_fd = lock(&r, err);
 	if (lock_fd < 0)
 		return lock_fd;
-	if (access(r.trace, F_OK) == 0)
+	if (read_info(&r) && !r.ended)
 		return xf_fail(err, -EEXIST,
 			       "an earlier recording of guest %s was "
 			       "interrupted: 'xftrace off --guest %s' draws what "
@@ -594,30 +639,6 @@ static bool is_alive(const struct recorder *r)
 	return false;
 }
 
-/* Did it write the end of its trace? */
-static bool has_ended(const struct recorder *r)
-{
-	bool ended = false;
-	struct journal j;
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
-
-	if (r->alive || journal_open(&j, r->trace, NULL))
-		return false;
-	while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
-		ended = type == TRACE_END;
-	journal_close(&j);
-	return ended;
-}
-
-/* The folder alone is not a recording: a failed 'on' may leave one. */
-static bool exists(const struct recorder *r)
-{
-	return access(r->trace, F_OK) == 0;
-}
-
 static int find_only(char **ret_id, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
@@ -630,7 +651,7 @@ static int find_only(char **ret_id, struct xf_err *err)
 	json_array_foreach(list, i, v) {
 		_cleanup_(recorder_deinit) struct recorder r = { 0 };
 
-		if (set_paths(&r, json_string_value(v), NULL) || !exists(&r))
+		if (set_paths(&r, json_string_value(v), NULL) || !read_info(&r))
 			continue;
 		buf_printf(&names, "%s%s", nr++ ? ", " : "", r.id);
 	}
@@ -650,7 +671,7 @@ static int find_only(char **ret_id, struct xf_err *err)
 int recorder_find(struct recorder *r, const char *id, struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder new = { 0 };
-	_cleanup_free_ char *only = NULL, *path = NULL;
+	_cleanup_free_ char *only = NULL;
 	int rc;
 
 	if (!id) {
@@ -664,16 +685,41 @@ int recorder_find(struct recorder *r, const char *id, struct xf_err *err)
 	rc = set_paths(&new, id, err);
 	if (rc)
 		return rc;
-	if (!exists(&new))
+	new.alive = is_alive(&new);
+	if (!read_info(&new))
 		return xf_fail(err, -ENOENT, "guest %s is not being recorded",
 			       id);
-	path = state_join(new.folder, "recorder.json", NULL);
-	(void)state_read_json(path, &new.info, NULL);
-	new.alive = is_alive(&new);
-	new.ended = has_ended(&new);
+	new.ended = new.ended && !new.alive;
 	*r = new;
 	new = (struct recorder){ 0 };
 	return 0;
+}
+
+int recorder_find_by_trace(struct recorder *r, const char *store,
+			   const char *trace)
+{
+	_cleanup_free_ char *path = realpath(store, NULL);
+	json_t *list, *v;
+	int rc = state_list("rec", &list, NULL);
+	size_t i;
+
+	if (rc)
+		return rc;
+	rc = -ENOENT;
+	json_array_foreach(list, i, v) {
+		_cleanup_(recorder_deinit) struct recorder one = { 0 };
+
+		if (recorder_find(&one, json_string_value(v), NULL) ||
+		    !one.trace || strcmp(one.trace, trace) || !path ||
+		    strcmp(one.store, path))
+			continue;
+		*r = one;
+		one = (struct recorder){ 0 };
+		rc = 0;
+		break;
+	}
+	json_decref(list);
+	return rc;
 }
 
 int recorder_ask(const struct recorder *r, const char *request,
@@ -763,11 +809,12 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 	if (lock_fd < 0)
 		return lock_fd;
 	rc = attach_again(r, &t, &why);
-	rc = rc ? rc : recording_resume(&rec, &t, r->trace, &why);
+	rc = rc ? rc : recording_resume(&rec, &t, r->store, r->trace,
+					&why);
 	if (rc) {
 		xf_info("the guest is out of reach (%s): only what was kept "
 			"is drawn", why.msg);
-		rc = recording_resume(&rec, NULL, r->trace, err);
+		rc = recording_resume(&rec, NULL, r->store, r->trace, err);
 	}
 	if (rc) {
 		clear_host(r);
@@ -815,6 +862,6 @@ int recorder_stop_stray(const char *id, struct xf_err *err)
 
 void recorder_remove(const struct recorder *r)
 {
+	clear_host(r);
 	state_remove_folder(r->folder);
-	unlink(r->trace);
 }

@@ -4,15 +4,15 @@
  *
  * recorder_start() forks it and returns when the guest is tracing. It has a
  * folder <runtime>/rec/ID with a lock that it holds as long as it lives, a
- * socket, and recorder.json, which tells how to attach to its guest again. Its
- * trace is <data>/ID.xft.
+ * socket, and recorder.json, which tells how to attach to its guest again and
+ * which trace of which store is its.
  *
  * The socket takes one line, "status" or "off", and answers with one JSON
- * object; after "off" the recorder ends, and the trace waits to be drawn.
+ * object; after "off" the recorder ends, and the trace is finished.
  *
  * Of two that want one guest the lock lets one through; it is good for all
  * commands of one user. The guest itself refuses a second START whoever asks.
- * A recorder whose socket or trace was deleted ends by itself.
+ * A recorder whose socket or store was deleted ends by itself.
  *
  * It survives its guest: QEMU killed, a panic, a reboot (it waits for the
  * module to come back and starts tracing again, as a new session).
@@ -37,10 +37,11 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 struct recorder {
 	char *id;
 	char *folder;		/* <runtime>/rec/ID */
-	char *trace;		/* <data>/ID.xft */
+	char *store;		/* file */
+	char *trace;		/* its name there now; NULL: removed */
 	json_t *info;		/* recorder.json */
 	bool alive;
-	bool ended;		/* the trace is whole and waits to be drawn */
+	bool ended;		/* by itself; the trace is finished */
 };
 
 void recorder_deinit(struct recorder *r);
@@ -50,6 +51,10 @@ void recorder_deinit(struct recorder *r);
  * none. -ENOTUNIQ: several, named in the sentence.
  */
 int recorder_find(struct recorder *r, const char *id, struct xf_err *err);
+
+/* The one of that trace, alive or not. -ENOENT, without a sentence. */
+int recorder_find_by_trace(struct recorder *r, const char *store,
+			   const char *trace);
 
 /*
  * Ask a living one. Waits as long as @wait agrees (may be NULL: 10 s).
@@ -68,7 +73,7 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err);
  */
 int recorder_stop_stray(const char *id, struct xf_err *err);
 
-/* Forget folder and trace. */
+/* Forget it; the trace stays. */
 void recorder_remove(const struct recorder *r);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "catalog.h"
 #include "cleanup.h"
 #include "log.h"
 #include "trace.h"
@@ -18,6 +19,8 @@
 #define UNDO_TIMEOUT_MS	 60000
 #define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
 #define BEAT_STALE_NS	 1000000000ULL
+#define SYNC_NS		 1000000000ULL
+#define END_ROOM	 4096	/* so that a full store still takes the end */
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -52,19 +55,30 @@ static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
 void recording_note(struct recording *r, const char *text)
 {
 	if (!put_json(r, TRACE_NOTE, json_pack("{s:s}", "text", text), NULL))
-		journal_commit(&r->j);
+		(void)journal_commit(&r->j, NULL);
+}
+
+/* In hex; "unknown" if it has none. */
+struct build_id {
+	char text[2 * sizeof(((struct vmcoreinfo *)0)->build_id) + 1];
+};
+
+static struct build_id build_id(const struct target *t)
+{
+	struct build_id id = { "unknown" };
+
+	for (size_t i = 0; i < t->kernel.build_id_len; i++)
+		snprintf(id.text + 2 * i, 3, "%02x", t->kernel.build_id[i]);
+	return id;
 }
 
 static int put_meta(struct recording *r, struct xf_err *err)
 {
 	const struct target *t = r->t;
-	char build_id[41] = "unknown";
 	json_t *names = json_array(), *events = json_array();
 	json_t *host = json_array();
 	json_t *meta;
 
-	for (size_t i = 0; i < t->kernel.build_id_len; i++)
-		snprintf(build_id + 2 * i, 3, "%02x", t->kernel.build_id[i]);
 	for (size_t i = 0; i < r->spec.nr_names; i++)
 		json_array_append_new(names, json_string(r->spec.names[i]));
 	for (size_t i = 0; i < r->spec.nr_events; i++)
@@ -75,7 +89,8 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, "
 			 "s:o, s:o}",
 			 "xftrace", XF_VERSION, "guest", r->spec.guest,
-			 "release", t->kernel.osrelease, "build_id", build_id,
+			 "release", t->kernel.osrelease, "build_id",
+			 build_id(t).text,
 			 "session", (json_int_t)r->key.session, "cpus",
 			 (json_int_t)t->ctl.nr_cpus, "tsc_khz",
 			 (json_int_t)t->ctl.tsc_khz, "depth",
@@ -85,18 +100,37 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	if (!meta)
 		return xf_fail(err, -EINVAL, "cannot describe the guest");
 	json_object_set_new(meta, "instance", json_u64(t->ctl.instance));
+	/* START will be the next. */
+	json_object_set_new(meta, "request",
+			    json_integer((uint32_t)(t->ctl.seq_done + 1)));
 	json_object_set_new(meta, "clock_tsc", json_u64(t->ctl.clock_tsc));
 	json_object_set_new(meta, "clock_real_ns",
 			    json_u64(t->ctl.clock_real_ns));
 	return put_json(r, TRACE_META, meta, err);
 }
 
-static int put_symbols(struct recording *r, struct xf_err *err)
+/* The kernel's, where it was linked: the same for all of its guests. */
+static int put_kernel(struct recording *r, const char *build_id,
+		      struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	struct symtab *st = r->t->symbols;
+	int64_t slide = st->slide;
+
+	symtab_slide(st, 0);
+	symtab_pack(st, SYMTAB_KERNEL, &b);
+	symtab_slide(st, slide);
+	return journal_share(&r->j, TRACE_SYMBOLS, build_id, b.data, b.len,
+			     err);
+}
+
+/* What is this guest's own: its modules, and where KASLR put the kernel. */
+static int put_modules(struct recording *r, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
-	symtab_pack(r->t->symbols, &b);
-	return journal_put(&r->j, TRACE_SYMBOLS, b.data, b.len, err);
+	symtab_pack(r->t->symbols, SYMTAB_MODULES, &b);
+	return journal_put(&r->j, TRACE_MODULES, b.data, b.len, err);
 }
 
 /* What the events look like whose records follow. */
@@ -133,32 +167,53 @@ static int change_key(struct recording *r, struct xf_err *err)
 	rc = key_next(&r->key, &e, err);
 	rc = rc ? rc : journal_put(&r->j, TRACE_KEY, &e, sizeof(e), err);
 	rc = rc ? rc : klog_add(&r->klog, &e, err);
+	rc = rc ? rc : journal_commit(&r->j, err);
 	if (rc)
 		return rc;
-	journal_commit(&r->j);
 	mailbox_set_key(&r->t->mb, &e);
 	explicit_bzero(&e, sizeof(e));
 	r->next_key_ns = monotonic_ns() + r->spec.key_interval_ns;
 	return 0;
 }
 
-int recording_create(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err)
+int recording_create(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err)
 {
-	struct recording new = { .t = t };
-	int rc = journal_create(&new.j, path, err);
+	int rc = store_open(&r->st, store, true, err);
 
 	if (rc)
 		return rc;
-	klog_init(&new.klog);
-	*r = new;
+	rc = journal_create(&r->j, &r->st, name, err);
+	if (rc) {
+		store_close(&r->st);
+		return rc;
+	}
+	r->t = t;
+	klog_init(&r->klog);
 	return 0;
+}
+
+void recording_discard(struct recording *r)
+{
+	uint32_t slot = r->j.slot;
+	bool locked = !store_lock(&r->st, NULL);
+
+	flusher_wait(&r->flusher, &r->j);
+	/* Nobody else takes the entry in between. */
+	journal_close(&r->j);
+	if (locked) {
+		(void)catalog_discard(&r->st, slot, NULL);
+		store_unlock(&r->st);
+	}
+	recording_close(r);
 }
 
 void recording_close(struct recording *r)
 {
 	hosttrace_stop(&r->host);
+	flusher_wait(&r->flusher, &r->j);
 	journal_close(&r->j);
+	store_close(&r->st);
 	klog_deinit(&r->klog);
 	free(r->rings);
 	*r = (struct recording){ 0 };
@@ -202,17 +257,18 @@ static int find_rings(struct recording *r, struct xf_err *err)
 static int take_span(struct recording *r, struct ring *ring,
 		     const struct ring_span *span, struct xf_err *err)
 {
-	struct trace_span *dst;
+	const struct trace_span *dst;
+	struct trace_span head;
 	int rc;
 
-	dst = journal_reserve(&r->j, sizeof(*dst) + span->len, err);
+	dst = journal_reserve(&r->j, sizeof(*dst) + span->len + END_ROOM, err);
 	if (!dst)
 		return -ENOSPC;
-	memcpy(dst + 1, span->data, span->len);
+	journal_write(&r->j, sizeof(*dst), span->data, span->len);
 	rc = ring_accept(ring, span, dst + 1, &r->klog, r->key.session, err);
 	if (rc < 0)
 		return rc;
-	*dst = (struct trace_span){
+	head = (struct trace_span){
 		.session = r->key.session,
 		.cpu = ring->cpu,
 		.kind = ring->kind,
@@ -223,6 +279,7 @@ static int take_span(struct recording *r, struct ring *ring,
 		.offset = span->offset,
 		.len = span->len,
 	};
+	journal_write(&r->j, 0, &head, sizeof(head));
 	journal_add(&r->j, TRACE_SPAN, sizeof(*dst) + span->len);
 	return 0;
 }
@@ -254,22 +311,34 @@ static int drain_ring(struct recording *r, struct ring *ring,
 	return 0;
 }
 
+/* What was drained counts from now on; off DAX it goes to the disk later. */
+static int commit(struct recording *r, uint64_t now, struct xf_err *err)
+{
+	int rc;
+
+	if (now < r->next_commit_ns)
+		return journal_failed(&r->j, err);
+	rc = journal_commit(&r->j, err);
+	r->next_commit_ns = now + r->spec.commit_ns;
+	if (now >= r->next_sync_ns) {
+		flusher_tick(&r->flusher, &r->j);
+		r->next_sync_ns = now + SYNC_NS;
+	}
+	return rc;
+}
+
 /* The host's kernel has its events whatever becomes of the guest. */
 static int drain_host(struct recording *r, struct xf_err *err)
 {
-	int rc = 0;
-
-	if (!r->full)
-		rc = hosttrace_read(&r->host, &r->j, r->key.session, err);
-	journal_commit(&r->j);
-	return rc;
+	return r->full ? 0 : hosttrace_read(&r->host, &r->j, r->key.session,
+					    err);
 }
 
 static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
 	bool empty = true;
-	int rc = 0;
+	int rc = 0, committed;
 
 	for (size_t i = 0; !rc && !r->full && i < r->nr_rings; i++) {
 		rc = drain_ring(r, &r->rings[i], err);
@@ -279,12 +348,14 @@ static int drain(struct recording *r, struct xf_err *err)
 	rc = rc ? rc : drain_host(r, err);
 	if (rc) {
 		r->full = true;
-		xf_prefix(err, rc, "disk full, what came later is missing");
+		xf_prefix(err, rc, "what came later is missing");
 	} else if (empty) {
 		r->caught_up_ns = now;
 	}
-	journal_commit(&r->j);
-	return rc;
+	committed = commit(r, now, rc ? NULL : err);
+	if (committed)
+		r->full = true;
+	return rc ? rc : committed;
 }
 
 static void watch_heart(struct recording *r,
@@ -331,8 +402,10 @@ int recording_tick(struct recording *r, struct xf_err *err)
 
 	if (r->tracing) {
 		watch_heart(r, &before);
-		if (!rings_are_its(r))
-			return drain_host(r, err);
+		if (!rings_are_its(r)) {
+			rc = drain_host(r, err);
+			return rc ? rc : commit(r, monotonic_ns(), err);
+		}
 	}
 	rc = drain(r, err);
 	if (!rc && r->tracing && !r->full && is_beating(r) &&
@@ -425,6 +498,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	if (!rc && t->ctl.state == XFT_STOPPED)
 		rc = mailbox_request(&t->mb, XFT_CMD_RELEASE, PING_TIMEOUT_MS,
 				     wait, arg, err);
+	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
 	if (rc)
 		return rc;
 	r->heartbeat = t->ctl.heartbeat;
@@ -435,7 +509,8 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	r->rings = NULL;
 	r->nr_rings = 0;
 	rc = put_meta(r, err);
-	rc = rc ? rc : put_symbols(r, err);
+	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
+	rc = rc ? rc : put_modules(r, err);
 	rc = rc ? rc : put_formats(r, &plan, err);
 	if (!rc && plan.missing)
 		note_missing(r, plan.missing);
@@ -542,7 +617,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 
 		target_add_modules(r->t);
 		if (r->t->symbols->nr != known)
-			(void)put_symbols(r, NULL);
+			(void)put_modules(r, NULL);
 	}
 	c = recording_counts(r);
 	rc = put_json(r, TRACE_END,
@@ -552,14 +627,13 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 				(json_int_t)c.gaps, "bad", (json_int_t)c.bad,
 				"full", r->full),
 		      err);
-	journal_commit(&r->j);
+	rc = rc ? rc : journal_commit(&r->j, err);
 	if (stopped)
 		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
 				      NULL, NULL);
 	r->tracing = false;
-	if (!rc)
-		rc = journal_sync(&r->j, err);
-	return rc;
+	flusher_wait(&r->flusher, &r->j);
+	return rc ? rc : journal_finish(&r->j, err);
 }
 
 /* Records in a stretch that is in the trace already. */
@@ -596,15 +670,16 @@ static void continue_ring(struct ring *ring, const struct trace *t,
 	}
 }
 
-/* A control block's instance in a session's description; 0: none. */
-static uint64_t meta_instance(const void *data, size_t len)
+struct recording_origin recording_origin(const void *data, size_t len)
 {
 	json_t *meta = json_loadb(data, len, 0, NULL);
-	const char *text = json_string_value(json_object_get(meta, "instance"));
-	uint64_t instance = text ? strtoull(text, NULL, 0) : 0;
+	struct recording_origin o = {
+		.instance = trace_u64(meta, "instance"),
+		.request = trace_u64(meta, "request"),
+	};
 
 	json_decref(meta);
-	return instance;
+	return o;
 }
 
 static int resume(struct recording *r, struct trace *t, struct xf_err *err)
@@ -619,7 +694,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 
 	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
 		if (type == TRACE_META)
-			instance = meta_instance(data, len);
+			instance = recording_origin(data, len).instance;
 		rc = trace_add_chunk(t, type, data, len, err);
 		if (rc)
 			return rc;
@@ -662,23 +737,25 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 	return 0;
 }
 
-int recording_resume(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err)
+int recording_resume(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err)
 {
-	struct recording new = { .t = t };
 	struct trace trace;
-	int rc;
+	int rc = store_open(&r->st, store, true, err);
 
-	rc = journal_reopen(&new.j, path, err);
 	if (rc)
 		return rc;
-	klog_init(&new.klog);
+	rc = journal_reopen(&r->j, &r->st, name, err);
+	if (rc) {
+		store_close(&r->st);
+		return rc;
+	}
+	r->t = t;
+	klog_init(&r->klog);
 	trace_init(&trace);
-	rc = resume(&new, &trace, err);
+	rc = resume(r, &trace, err);
 	trace_deinit(&trace);
 	if (rc)
-		recording_close(&new);
-	else
-		*r = new;
+		recording_close(r);
 	return rc;
 }

@@ -2,7 +2,7 @@
 /*
  * recording -- from a guest's rings into a trace.
  *
- *	recording_create(&r, &target, path, err);
+ *	recording_create(&r, &target, store, name, err);
  *	recording_begin(&r, &spec, wait, arg, err);	the guest is tracing
  *	... recording_tick(&r, err) every few milliseconds ...
  *	recording_end(&r, reason, wait, arg, err);	stopped, drained
@@ -24,6 +24,7 @@
 #include <jansson.h>
 
 #include "err.h"
+#include "flusher.h"
 #include "hosttrace.h"
 #include "journal.h"
 #include "key.h"
@@ -46,7 +47,9 @@ struct recording {
 	struct target *t;	/* borrowed */
 	struct recording_spec spec;
 	uint32_t events_changed; /* the guest's, when formats were last kept */
+	struct store st;
 	struct journal j;
+	struct flusher flusher;
 	struct klog klog;
 	struct key_ctl key;
 	struct ring *rings;
@@ -54,6 +57,8 @@ struct recording {
 	struct hosttrace host;	/* if events of the host are wanted */
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
+	uint64_t next_commit_ns;
+	uint64_t next_sync_ns;
 	uint64_t caught_up_ns;	/* all rings were empty then */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
@@ -61,15 +66,18 @@ struct recording {
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
-	bool full;		/* the disk is: nothing more is kept */
+	bool full;		/* the store is: nothing more is kept */
 	struct xf_err left;	/* why hooks may still be in place, or code 0 */
 };
 
-int recording_create(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err);
+/* @store is a file, in which @name is a new trace. */
+int recording_create(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err);
 /* -ESTALE: the guest's module is another one than that of the trace. */
-int recording_resume(struct recording *r, struct target *t, const char *path,
-		     struct xf_err *err);
+int recording_resume(struct recording *r, struct target *t, const char *store,
+		     const char *name, struct xf_err *err);
+/* Close, and forget the trace that was created. */
+void recording_discard(struct recording *r);
 void recording_close(struct recording *r);
 
 /*
@@ -80,7 +88,10 @@ void recording_close(struct recording *r);
 int recording_begin(struct recording *r, const struct recording_spec *spec,
 		    mailbox_wait_fn wait, void *arg, struct xf_err *err);
 
-/* Drain, change the key if it is time, commit. -ENOSPC: no longer kept. */
+/*
+ * Drain; change the key, commit and sync when it is time to. -ENOSPC: no longer
+ * kept.
+ */
 int recording_tick(struct recording *r, struct xf_err *err);
 
 /* The guest is gone or has a new module: take what is left of its rings. */
@@ -96,6 +107,13 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 
 /* Put a sentence into the trace, for its header. */
 void recording_note(struct recording *r, const char *text);
+
+/* What a META chunk says of where its session's records came from. */
+struct recording_origin {
+	uint64_t instance;	/* of the guest's module; 0: unknown */
+	uint32_t request;	/* the number of START */
+};
+struct recording_origin recording_origin(const void *data, size_t len);
 
 struct recording_counts recording_counts(const struct recording *r);
 

@@ -5,7 +5,7 @@
  *	<runtime>/guests/NAME/	a guest that we started: guest.json, qmp.sock,
  *				console.log, agent.sock
  *	<runtime>/rec/ID/	a recording: lock, sock, recorder.json
- *	<data>/ID.xft		its trace, as long as it was not drawn
+ *	<data>/traces.store	traces, see traces.h
  *	<cache>/		what can be made again
  *
  * <runtime> is $XFTRACE_RUNTIME, $XDG_RUNTIME_DIR/xftrace, /run/xftrace (root)

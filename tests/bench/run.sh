@@ -7,7 +7,7 @@
 # the guest is an instruction, the same in every run. What the host does is
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
-# more. B='cost_6.1 cost_6.12 events on decode decode_events ring'
+# more. B='cost_6.1 cost_6.12 events on decode decode_events ring store'
 # chooses parts.
 
 # shellcheck source=tests/lib.sh
@@ -305,7 +305,7 @@ decode() {
 	# What trace-cmd has no word for would not be compared with anything.
 	"$xft" -q on --ring-size 64M --no-args sys_read || die "no tracing"
 	in_guest 'calls read 1 100000 & calls read 1 100000; wait' >/dev/null
-	"$xft" -q off --raw raw.xft -o graph.txt || die "no trace"
+	"$xft" -q off -o graph.txt || die "no trace"
 	"$xft" -q guest stop "$guest"
 	records=$(records_of graph.txt) calls=$(calls_of graph.txt)
 
@@ -313,8 +313,8 @@ decode() {
 		"$records records, $(lost_of graph.txt) lost;" \
 		"$(calc %.0f "$(stat -c %s graph.txt) / 1e6") MB of text"
 	rm graph.txt
-	how "time xftrace report -o /dev/null raw.xft"
-	user "$xft" -q report -o /dev/null raw.xft
+	how "time xftrace report -o /dev/null"
+	user "$xft" -q report -o /dev/null
 	xft_s=$seconds
 	ns=$(calc %.0f "$xft_s / $calls * 1e9")
 	row "raw trace to text" "$(calc %.1f "$records / $xft_s / 1e6")" \
@@ -370,9 +370,29 @@ ring() {
 	"$O/stress/ring_stress" --bench | sed 's/^/  /'
 }
 
+# ---- the store ----
+
+store() {
+	local b=$O/stress/store_bench at=$work/store
+	[ -x "$b" ] || return 0
+	title "The store, processor time of one thread, best of 7"
+	how "store_bench append FILE; store_bench open FILE"
+	"$b" append "$at" >append || die "store_bench"
+	value() { sed -n "s/^$1 //p" append; }
+	row "append and commit 64 KiB" "$(value append_gbs)" GB/s
+	row "memcpy() of 64 KiB into the same mapping" "$(value memcpy_gbs)" GB/s
+	row "append / memcpy()" "$(value ratio_percent)" % ">=70"
+	"$b" open "/dev/shm/xftrace-bench-$$.store" >append || die "store_bench"
+	row "open a store with 10,000 traces, list them" "$(value open_ms)" ms "<=50"
+	how "store_bench sweep FILE: block, appended, memcpy(), GB/s"
+	"$b" sweep "$at" | while read -r block append memcpy; do
+		printf '  %10s B %10s %10s\n' "$block" "$append" "$memcpy"
+	done
+}
+
 [ -x "$xft" ] || die "$xft is not built: make"
 build
-for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring}; do
+for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store}; do
 	"$part"
 done
 echo

@@ -29,8 +29,8 @@ fails "time out of range" 2 "--key-interval: '1ms' is out of range" "$xft" on --
 fails "on without a function" 2 "at least one function" "$xft" on
 fails "off with an operand" 2 "'it' is not expected" "$xft" off it
 fails "status with an operand" 2 "'it' is not expected" "$xft" status it
-fails "report without a file" 2 "one raw trace" "$xft" report
-fails "report of two files" 2 "one raw trace" "$xft" report a b
+fails "report without a trace" 1 "no trace was recorded yet" "$xft" report
+fails "report of two files" 2 "one trace" "$xft" report a b
 fails "symbols of two files" 2 "one file or one guest" "$xft" symbols a b
 fails "symbols of a file and a guest" 2 "one file or one guest" "$xft" symbols -g x a
 fails "guest alone" 2 "start, list, stop or args" "$xft" guest
@@ -86,24 +86,18 @@ else
 fi
 
 # Traces that are none
-journal() { # COMMITTED -- the beginning of a trace file; base/../nvm/journal.h
-	printf 'XFTJRNL1\1\0\0\0\0\0\0\0'
-	head -c 48 /dev/zero
-	# shellcheck disable=SC2059 # the format is the point
-	printf "$(printf '\\%03o\\%03o\\%03o\\%03o\\0\\0\\0\\0' \
-		$(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)))"
-	head -c 4024 /dev/zero
-}
-journal 0 >hollow
-journal 65536 >short
-{ journal 16; printf '\1\0\0\0\377\377\377\377\0\0\0\0\0\0\0\0'; } >long
-{ journal 16; printf '\1\0\0\0\2\0\0\0[]\0\0\0\0\0\0'; } >meta
-{ journal 4096; head -c 4096 garbage; } >noise
-journal 0 | sed '1s/^XFTJRNL1\x01/XFTJRNL1\x09/' >future
-head -c 3000 hollow >torn
+make_trace() { "$O/stress/make_trace" "$@"; }
+make_trace hollow
+make_trace meta 1 '[]'
+make_trace noise 1 "$(head -c 3000 garbage | base64)" 4 "$(head -c 30000 garbage | base64)"
+make_trace good-one 1 'a mark' 2 other
+LC_ALL=C sed 's/a mark/a mask/' good-one >changed
+LC_ALL=C sed '1s/^XFTSTORE\x01/XFTSTORE\x09/' good-one >future
+head -c 50000 good-one >short
+head -c 3000 good-one >torn
 for bad in "garbage:no trace" "empty:no trace" "torn:no trace" "short:cut short" \
-	"long:damaged" "noise:" "hollow:" "meta:" "future:version 9" \
-	"nowhere:No such file" "/dev/null:no trace" ".:no trace"; do
+	"changed:damaged" "noise:" "hollow:" "meta:" "future:version 9" \
+	"nowhere:no such file" "/dev/null:no trace" ".:no trace"; do
 	fails "report of ${bad%%:*}" 1 "${bad%%:*}.*${bad#*:}" "$xft" report "${bad%%:*}"
 	check "report of ${bad%%:*}: nothing on stdout" [ ! -s stdout.txt ]
 done

@@ -12,6 +12,9 @@ mapfile -t subs < <("$xft" guest --help | sed -nE 's/^  ([a-z]+) .*/\1/p')
 all=()
 for verb in "${verbs[@]}"; do all+=("$verb"); done
 for sub in "${subs[@]}"; do all+=("guest $sub"); done
+mapfile -t store_subs < <("$xft" store --help | sed -nE 's/^  ([a-z]+) .*/\1/p')
+for sub in "${store_subs[@]}"; do all+=("store $sub"); done
+check "store --help lists its verbs" [ "${#store_subs[@]}" -ge 3 ]
 check "help lists the verbs" [ "${#verbs[@]}" -ge 6 ]
 check "guest --help lists its verbs" [ "${#subs[@]}" -ge 4 ]
 
@@ -154,7 +157,7 @@ completes "guest's verbs" "$(sorted "${subs[@]}")" guest ''
 completes "options before the verb" "--quiet" --q
 for words in "${all[@]}"; do
 	read -ra v <<<"$words"
-	[ "$words" = guest ] ||
+	[ "$words" = guest ] || [ "$words" = store ] ||
 		completes "options of $words" \
 			"$(options "${v[@]}" | grep -- -- | sort | joined)" \
 			"${v[@]}" --
@@ -173,6 +176,16 @@ touch one.xft two.map
 completes "files after -o" "one.xft" off -o on
 completes "files after --symbols" "two.map" on --symbols tw
 completes "files of report" "one.xft" report on
+completes "store's verbs" "$(sorted "${store_subs[@]}")" store ''
+completes "what a store is made of" "one.xft" store create on
+meta='{"guest": "g", "session": 1, "tsc_khz": 1000}'
+"$O/stress/make_trace" one.store 1 "$meta"
+for name in one two; do "$xft" -q import --name "$name" one.store; done
+completes "traces of report, and files" "$(sorted text two.map two)" report t
+for verb in rm mv recover export; do
+	completes "traces of $verb" "one" "$verb" o
+done
+completes "a file to export to" "two.map" export one tw
 completes "no file for on" "" on on
 rm -r "$XFTRACE_RUNTIME/guests"
 

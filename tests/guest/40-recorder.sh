@@ -49,7 +49,11 @@ healthy() {
 		grep -B 5 -A 30 -E 'Oops|WARNING:|BUG:|general protection' >&2
 }
 no_recorder() { ! pgrep >/dev/null -f -- "on --guest $guest"; }
-no_trace() { [ ! -e "$rec" ] && [ -z "$(ls "$work/data")" ]; }
+# What is left are traces, all of them whole.
+no_trace() {
+	[ ! -e "$rec" ] &&
+		[ -z "$("$xft" ls --json | jq -r '.[].state' | grep -v finished)" ]
+}
 clean() { # NAME -- nothing is left behind
 	check "$1: no recorder is left" until_true 10 no_recorder
 	check "$1: no state is left" no_trace
@@ -94,7 +98,7 @@ for sig in INT TERM HUP; do
 	env --default-signal=$sig "$xft" -q on --guest "$guest" vfs_read \
 		2>stderr.txt &
 	pid=$!
-	until_true 60 test -e "$work/data/$guest.xft"
+	until_true 60 test -e "$rec/recorder.json"
 	[ $sig = INT ] || until_true 60 is_patching
 	kill -$sig $pid
 	wait $pid
@@ -120,20 +124,35 @@ clean "recorder killed"
 # It is killed, and somebody removes what it left.
 on vfs_read
 kill_hard "$(recorder)"
-rm -rf "$rec" "$work/data/$guest.xft"
+rm -rf "$rec"
 fails "hooks without a recorder: on refuses" 1 "traced already.*xftrace off" \
 	on vfs_read
 check "hooks without a recorder: off takes them back" \
 	"$xft" -q off --guest "$guest"
 clean "hooks without a recorder"
 
-# It lives, and somebody removes its folder.
+check "hooks without a recorder: the trace was interrupted" \
+	test "$("$xft" show --json | jq -r .state)" = interrupted
+check "hooks without a recorder: recover" "$xft" -q recover
+clean "hooks without a recorder"
+
+# It lives, and somebody removes its folder, or the store.
 on vfs_read
 pid=$(recorder)
+mark nofolder
 rm -rf "$rec"
 check "folder removed: the recorder ends" until_true 120 is_dead "$pid"
 check "folder removed: the guest is not traced" until_true 60 no_hooks
-check "folder removed: off draws" off
+check "folder removed: report draws" "$xft" -q report -o trace_graph.txt
+check "folder removed: all is there" has_mark nofolder
+"$xft" store create --thin --size 1G other.store
+on --store other.store vfs_read
+pid=$(recorder)
+rm other.store
+check "store removed: the recorder ends" until_true 120 is_dead "$pid"
+check "store removed: the guest is not traced" until_true 60 no_hooks
+fails "store removed: off" 1 'was removed' off
+clean "store removed"
 
 # The caller's files are not kept open.
 mkfifo pipe
@@ -143,48 +162,59 @@ holds_pipe() { readlink /proc/"$(recorder)"/fd/* | grep -q 'pipe$'; }
 check "the caller's files are closed" not holds_pipe
 exec 7>&-
 
-# Drawing fails; what was recorded is kept for another try.
+# Drawing fails; what was recorded is in the store.
 mark drawn
-fails "off into no folder" 1 'cannot write .*nowhere' off -o "$work/nowhere/out"
-check "off into no folder: status says it ended" state_is "ended*"
-fails "on before it was drawn" 1 "xftrace off" on vfs_read
+fails "off into no folder" 1 'cannot write .*nowhere' \
+	"$xft" -q off --guest "$guest" -o "$work/nowhere/out"
+clean "off into no folder"
 mkdir full
 if mount -t tmpfs -o size=16k tmpfs full 2>/dev/null; then
-	fails "off into a full disk" 1 'full/out.*No space' off -o full/out
-	check "off into a full disk: no half file" is_empty full
+	fails "report into a full disk" 1 'full/out.*No space' \
+		"$xft" report -o full/out
+	check "report into a full disk: no half file" is_empty full
 	umount full
 else
-	skip "off into a full disk: needs the right to mount"
+	skip "report into a full disk: needs the right to mount"
 fi
 mkdir -m 555 locked
 if [ "$(id -u)" = 0 ]; then
-	skip "off into a locked folder: root may write anywhere"
+	skip "report into a locked folder: root may write anywhere"
 else
-	fails "off into a locked folder" 1 'cannot write locked' off -o locked/out
+	fails "report into a locked folder" 1 'cannot write locked' \
+		"$xft" report -o locked/out
 fi
-check "off once more" off -o good 2>stderr.txt
-check "off once more: without a word" [ ! -s stderr.txt ]
-check "off once more: all is there" grep -q ' drawn-[0-9]' good
-clean "off once more"
+check "report once more" "$xft" -q report -o good 2>stderr.txt
+check "report once more: without a word" [ ! -s stderr.txt ]
+check "report once more: all is there" grep -q ' drawn-[0-9]' good
 
-# The disk of the raw trace fills up.
+# The recorder is asked to end.
+on vfs_read
+mark asked
+kill "$(recorder)"
+check "SIGTERM: it ends" until_true 60 state_is "ended*"
+check "SIGTERM: on again" on vfs_read
+check "SIGTERM: off" off
+check "SIGTERM: the first is whole" \
+	sh -c '"$1" report "$("$1" ls --json | jq -r ".[-2].name")" | grep -q " asked-"' - "$xft"
+
+# The disk of the store fills up.
 mkdir disk
 if mount -t tmpfs -o size=12m,mode=700 tmpfs disk 2>/dev/null; then
 	export XFTRACE_DATA=$work/disk
 	on vfs_read
 	mark early
 	busy
-	check "raw disk full: status says so" until_true 120 state_is "disk full"
-	check "raw disk full: the recorder stays" not is_dead "$(recorder)"
-	check "raw disk full: off" off
-	check "raw disk full: what was kept" has_mark early
-	check "raw disk full: the graph tells" in_graph '[Ff]ull'
-	check "raw disk full: the guest is not traced" until_true 60 no_hooks
-	check "raw disk full: no recorder is left" until_true 10 no_recorder
+	check "disk full: status says so" until_true 120 state_is "store full"
+	check "disk full: the recorder stays" not is_dead "$(recorder)"
+	check "disk full: off" off
+	check "disk full: what was kept" has_mark early
+	check "disk full: the graph tells" in_graph '[Ff]ull'
+	check "disk full: the guest is not traced" until_true 60 no_hooks
+	check "disk full: no recorder is left" until_true 10 no_recorder
 	umount disk
 	export XFTRACE_DATA=$work/data
 else
-	skip "raw disk full: needs the right to mount"
+	skip "disk full: needs the right to mount"
 	busy
 fi
 

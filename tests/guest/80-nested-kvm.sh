@@ -46,7 +46,7 @@ in_l1 'read -r t0 x </proc/uptime
 rc=$?
 check 'on, and records arrive' [ $rc = 0 ]
 [ $rc = 0 ] || { in_l1 "cat status.txt $guests/demo/console.log"; exit 1; }
-check 'off draws' in_l1 'xftrace -q off --raw raw.xft &&
+check 'off draws' in_l1 'xftrace -q off && xftrace -q export demo-1 raw.xft &&
 	read -r t3 x </proc/uptime && echo "$t3" >>times.txt'
 in_l1 'cat trace_graph.txt' >graph.txt || not_ok 'the graph comes out of L1'
 in_l1 "cat $guests/demo/console.log" >l2.console

@@ -229,7 +229,7 @@ static inline void fake_session(struct fake_trace *f, uint32_t number)
 		"\"functions\": [\"ksys_read\"]}",
 		number);
 	fake_must(fake_text_chunk(f, TRACE_META, meta));
-	symtab_pack(st, &b);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &b);
 	fake_must(fake_chunk(f, TRACE_SYMBOLS, b.data, b.len));
 	symtab_destroy(st);
 	for (uint32_t e = 1; e <= 2; e++) {

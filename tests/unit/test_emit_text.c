@@ -379,7 +379,7 @@ static void test_longest_line(void **state)
 	symtab_add(st, FAKE_MODULE, FAKE_SIZE, 't', name, SYMTAB_NAME_MAX,
 		   name);
 	symtab_seal(st);
-	symtab_pack(st, &packed);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &packed);
 	symtab_destroy(st);
 
 	fake_trace_open(&f);

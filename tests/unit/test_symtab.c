@@ -290,14 +290,14 @@ static void test_pack(void **state)
 	symtab_set_banner(st, "Linux version 6.1 \033\nmore", 24);
 	st->source = SYMTAB_GUEST;
 	symtab_slide(st, -0x200000);
-	symtab_pack(st, &b);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &b);
 	assert_int_equal(symtab_unpack(b.data, b.len, &again, &err), 0);
 	assert_int_equal(again->source, SYMTAB_GUEST);
 	assert_int_equal(again->build_id_len, 20);
 	assert_memory_equal(again->build_id, "0123456789abcdefghij", 20);
 	assert_string_equal(again->banner, "Linux version 6.1 ?");
 	assert_int_equal(again->slide, -0x200000);
-	symtab_pack(again, &b2);
+	symtab_pack(again, SYMTAB_KERNEL | SYMTAB_MODULES, &b2);
 	assert_int_equal(b.len, b2.len);
 	assert_memory_equal(b.data, b2.data, b.len);
 	symtab_slide(again, 0);
@@ -311,6 +311,32 @@ static void test_pack(void **state)
 	expect_at(again, MODULE + 0x100000, "ext4_open", "ext4");
 }
 
+/* The kernel's part is the same wherever KASLR put it. */
+static void test_pack_parts(void **state)
+{
+	_cleanup_(symtab_destroyp) struct symtab *st = small(), *again = NULL;
+	_cleanup_(buf_deinit) struct buf kernel = BUF_INIT, b = BUF_INIT;
+	struct xf_err err;
+
+	symtab_pack(st, SYMTAB_KERNEL, &kernel);
+	symtab_slide(st, 0x1400000);
+	symtab_pack(st, SYMTAB_MODULES, &b);
+	symtab_slide(st, 0);
+	assert_int_equal(symtab_unpack(kernel.data, kernel.len, &again, &err),
+			 0);
+	expect_at(again, TEXT + 0x100, "vfs_read", NULL);
+	expect_at(again, MODULE + 0x21, NULL, NULL);
+	for (size_t len = 0; len < b.len; len++) {
+		assert_true(symtab_unpack_more(again, b.data, len, &err) < 0);
+		expect_at(again, TEXT + 0x100, "vfs_read", NULL);
+		expect_at(again, MODULE + 0x21, NULL, NULL);
+	}
+	assert_int_equal(symtab_unpack_more(again, b.data, b.len, &err), 0);
+	expect_at(again, TEXT + 0x1400100, "vfs_read", NULL);
+	expect_at(again, TEXT + 0x100, NULL, NULL);
+	expect_at(again, MODULE + 0x21, "e1000_open", "e1000");
+}
+
 static void test_pack_damaged(void **state)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = small();
@@ -318,7 +344,7 @@ static void test_pack_damaged(void **state)
 	uint32_t seed = 1;
 
 	symtab_set_build_id(st, "0123456789abcdefghij", 20);
-	symtab_pack(st, &b);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &b);
 	for (size_t len = 0; len < b.len; len++) {
 		_cleanup_free_ uint8_t *copy = sample_copy(b.data, len);
 		struct symtab *again = NULL;
@@ -372,7 +398,7 @@ int main(void)
 		cmocka_unit_test(test_harmless_names),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_write_map),
-		cmocka_unit_test(test_pack),
+		cmocka_unit_test(test_pack), cmocka_unit_test(test_pack_parts),
 		cmocka_unit_test(test_pack_damaged),
 		cmocka_unit_test(test_open),
 	};

@@ -111,7 +111,7 @@ static void test_symbols(void **state)
 	struct fake_trace *f = begin();
 	struct sym s;
 
-	symtab_pack(st, &b);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &b);
 	symtab_destroy(st);
 	refused(f, fake_chunk(f, TRACE_SYMBOLS, b.data, b.len), "no session");
 	assert_int_equal(fake_text_chunk(f, TRACE_META, META), 0);
@@ -331,7 +331,7 @@ static void test_noise(void **state)
 	uint64_t good = 0, bad = 0;
 	char chunk[4096];
 
-	symtab_pack(st, &symbols);
+	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &symbols);
 	symtab_destroy(st);
 	assert_true(symbols.len < sizeof(chunk));
 	for (int round = 0; round < 2000; round++) {

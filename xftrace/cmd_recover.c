@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blackbox.h"
+#include "cleanup.h"
+#include "cmd.h"
+#include "log.h"
+#include "opt.h"
+#include "recorder.h"
+#include "traces.h"
+
+/* From a guest's memory. */
+static int from_memory(struct store *st, const char *file, bool allow_open,
+		       const char *name, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	_cleanup_free_ char *trace = NULL;
+	uint64_t records;
+	int rc = blackbox_recover(st, file, allow_open, name, &trace, &records,
+				  err);
+
+	if (rc)
+		return rc;
+	/* Nothing of its guest is left to be salvaged. */
+	if (!recorder_find_by_trace(&r, st->m.path, trace))
+		recorder_remove(&r);
+	xf_info("trace %s: %" PRIu64 " records more", trace, records);
+	return 0;
+}
+
+/* Its recorder is gone, and whatever it recorded is, too. */
+static int complete(struct store *st, const char *name, struct xf_err *err)
+{
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+	struct recording rec = { 0 };
+	int rc;
+
+	if (!recorder_find_by_trace(&r, st->m.path, name)) {
+		rc = recorder_salvage(&r, err);
+		if (!rc)
+			recorder_remove(&r);
+		return rc;
+	}
+	rc = recording_resume(&rec, NULL, st->m.path, name, err);
+	if (rc)
+		return rc;
+	recording_note(&rec, "the recorder was killed");
+	rc = recording_end(&rec, "recovered", NULL, NULL, err);
+	recording_close(&rec);
+	return rc;
+}
+
+/* One that is damaged does not keep the others. */
+static int complete_all(struct store *st, struct xf_err *err)
+{
+	struct catalog_entry e;
+	uint32_t slot = 0;
+	int nr = 0, rc = 0;
+
+	while (catalog_next(st, &slot, &e)) {
+		struct xf_err why;
+		int one;
+
+		if (strcmp(traces_state(st, &e), "interrupted"))
+			continue;
+		one = complete(st, e.name, &why);
+		if (one)
+			rc = xf_fail(err, one, "trace %s: %s", e.name, why.msg);
+		else
+			xf_info("trace %s is complete", e.name);
+		nr++;
+	}
+	if (!nr)
+		xf_info("no trace was interrupted");
+	return rc;
+}
+
+int cmd_recover(int argc, char **argv, struct xf_err *err)
+{
+	const char *store = NULL, *file = NULL;
+	bool allow_open = false;
+	const struct opt opts[] = {
+		{ "memfile", 'm', OPT_STRING, &file, "FILE",
+		  "RAM of a guest that is gone, or an ELF core", 0, 0 },
+		{ "allow-open-ram", 0, OPT_FLAG, &allow_open, NULL,
+		  "take a RAM file that others can read", 0, 0 },
+		TRACES_STORE(store),
+		{ 0 }
+	};
+	const struct usage u = {
+		"recover", "[TRACE]",
+		"Complete traces whose recorder or guest died.",
+		"With --memfile, what was still in the guest's rings is added to "
+		"its\ntrace. Without, interrupted traces (or this one) are "
+		"completed from what\ncan be reached.\n", opts
+	};
+	int n = opt_parse(&u, argc, argv, err);
+	const char *name;
+	struct store st;
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (n > 1)
+		return xf_fail(err, OPT_MISUSE, "name one trace");
+	name = n ? argv[0] : NULL;
+	rc = name ? catalog_check_name(name, err) : 0;
+	rc = rc ? rc : traces_open(&st, store, TRACES_CHANGE, err);
+	if (rc)
+		return rc;
+	rc = file ? from_memory(&st, file, allow_open, name, err) :
+	     name ? complete(&st, name, err) :
+		    complete_all(&st, err);
+	store_close(&st);
+	return rc;
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "blocks.h"
+#include "check.h"
+#include "cleanup.h"
+#include "cmd.h"
+#include "log.h"
+#include "opt.h"
+#include "traces.h"
+
+static const char *medium(const struct store *st)
+{
+	return st->m.durable ?
+		       "persistent memory: what is committed survives power loss" :
+		       "an ordinary file: power loss may take the last second";
+}
+
+static int store_create_verb(int argc, char **argv, struct xf_err *err)
+{
+	struct store_shape shape = { 0 };
+	uint64_t quota = 0;
+	const struct opt opts[] = {
+		{ "size", 0, OPT_SIZE, &shape.size, "SIZE",
+		  "of the file, for good", 64 << 10, 1ULL << 50 },
+		{ "quota", 0, OPT_SIZE, &quota, "SIZE",
+		  "old traces give way beyond it", 1, 0 },
+		{ "thin", 0, OPT_FLAG, &shape.thin, NULL,
+		  "take disk space only as it is filled", 0, 0 },
+		{ 0 }
+	};
+	const struct usage u = {
+		"store create", "FILE", "Make a store.",
+		"On a file system mounted with -o dax it is persistent memory; "
+		"any other does.\n", opts
+	};
+	int n = opt_parse(&u, argc, argv, err);
+	struct store st;
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (n != 1)
+		return xf_fail(err, OPT_MISUSE, "name one file");
+	if (!shape.size)
+		return xf_fail(err, OPT_MISUSE, "say how large: --size 1G");
+	rc = store_create(&st, argv[0], &shape, err);
+	if (rc)
+		return rc;
+	if (quota)
+		rc = store_set_quota(&st, quota, err);
+	if (!rc)
+		xf_info("%s: on %s", argv[0], medium(&st));
+	store_close(&st);
+	return rc;
+}
+
+static uint64_t disk_bytes(const struct store *st)
+{
+	struct stat s;
+
+	return fstat(st->m.fd, &s) ? 0 : s.st_blocks * 512ULL;
+}
+
+static json_t *info(const struct store *st)
+{
+	uint64_t nr[4] = { 0 };
+
+	for (uint32_t slot = 0; slot < st->nr_slots; slot++) {
+		uint8_t kind = STATE_KIND(store_state(st, slot));
+
+		if (kind < ARRAY_SIZE(nr))
+			nr[kind]++;
+	}
+	return json_pack(
+		"{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "path",
+		st->m.path, "dax", st->m.durable, "bytes",
+		(json_int_t)st->m.len, "disk_bytes", (json_int_t)disk_bytes(st),
+		"block_bytes", (json_int_t)1 << st->block_shift, "free_bytes",
+		(json_int_t)(blocks_free(st) << st->block_shift), "quota_bytes",
+		(json_int_t)store_quota(st), "traces",
+		(json_int_t)nr[STORE_TRACE], "shared",
+		(json_int_t)nr[STORE_SHARED], "entries",
+		(json_int_t)st->nr_slots);
+}
+
+static double mb(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name)) / 1e6;
+}
+
+static void print_info(const struct store *st, const json_t *j)
+{
+	printf("store         %s\non            %s\n", st->m.path, medium(st));
+	printf("size          %.1f MB, %.1f MB on disk\n", mb(j, "bytes"),
+	       mb(j, "disk_bytes"));
+	printf("free          %.1f MB in blocks of %u KiB\n",
+	       mb(j, "free_bytes"), (1u << st->block_shift) >> 10);
+	if (store_quota(st))
+		printf("quota         %.1f MB\n", mb(j, "quota_bytes"));
+	else
+		printf("quota         none: traces stay until you remove them\n");
+	printf("traces        %" JSON_INTEGER_FORMAT ", sharing %"
+	       JSON_INTEGER_FORMAT " kernels' symbols; room for %u entries\n",
+	       json_integer_value(json_object_get(j, "traces")),
+	       json_integer_value(json_object_get(j, "shared")), st->nr_slots);
+}
+
+static int store_info(int argc, char **argv, struct xf_err *err)
+{
+	const char *store = NULL;
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		TRACES_STORE(store),
+		{ 0 }
+	};
+	const struct usage u = { "store info", "", "How full the store is.",
+				 NULL, opts };
+	int n = opt_parse_only(&u, argc, argv, err);
+	struct store st;
+	json_t *j;
+	int rc;
+
+	if (n < 0)
+		return n;
+	rc = traces_open(&st, store, TRACES_READ, err);
+	if (rc)
+		return rc;
+	j = info(&st);
+	rc = media_failed(&st.m, err);
+	if (json) {
+		json_dumpf(j, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		print_info(&st, j);
+	}
+	json_decref(j);
+	store_close(&st);
+	return rc;
+}
+
+static void print_step(void *arg, const struct check_result *r)
+{
+	printf("%-32s %-10s", r->step, check_verdict_name(r->verdict));
+	if (r->found)
+		printf(" %" PRIu64 ": %s", r->found, r->first.msg);
+	putchar('\n');
+}
+
+static void add_step(void *arg, const struct check_result *r)
+{
+	json_array_append_new(
+		arg, json_pack("{s:s, s:s, s:I, s:s}", "step", r->step,
+			       "verdict", check_verdict_name(r->verdict),
+			       "found", (json_int_t)r->found, "first",
+			       r->found ? r->first.msg : ""));
+}
+
+static int store_check(int argc, char **argv, struct xf_err *err)
+{
+	const char *store = NULL;
+	_cleanup_free_ char *path = NULL;
+	bool json = false, repair = false;
+	const struct opt opts[] = {
+		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		{ "repair", 0, OPT_FLAG, &repair, NULL,
+		  "put right what can be without loss", 0, 0 },
+		TRACES_STORE(store),
+		{ 0 }
+	};
+	const struct usage u = {
+		"store check", "",
+		"Is the store what its format says? Step by step.",
+		"Exit status: 0 clean or repaired, 1 something is wrong, 2 it "
+		"cannot be looked\nat.\n",
+		opts
+	};
+	int n = opt_parse_only(&u, argc, argv, err);
+	json_t *steps;
+	int rc;
+
+	if (n < 0)
+		return n;
+	rc = traces_path(store, &path, err);
+	if (rc)
+		return rc;
+	steps = json_array();
+	rc = check_file(path, repair, json ? add_step : print_step, steps, err);
+	if (json && rc >= 0) {
+		json_dumpf(steps, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	json_decref(steps);
+	if (rc < 0) {
+		xf_error("%s", err->msg);
+		return 2;
+	}
+	return rc;
+}
+
+static int store_quota_verb(int argc, char **argv, struct xf_err *err)
+{
+	const char *store = NULL;
+	uint64_t quota = 0;
+	bool none = false;
+	const struct opt opts[] = {
+		{ "size", 0, OPT_SIZE, &quota, "SIZE",
+		  "traces may take this much all together", 1, 0 },
+		{ "none", 0, OPT_FLAG, &none, NULL,
+		  "traces stay until they are removed", 0, 0 },
+		TRACES_STORE(store),
+		{ 0 }
+	};
+	const struct usage u = {
+		"store quota", "",
+		"Let old traces give way to new ones, or not.",
+		"The oldest finished traces that nobody uses are removed when "
+		"room is needed;\nwhat is interrupted or being recorded never "
+		"is.\n", opts
+	};
+	int n = opt_parse_only(&u, argc, argv, err);
+	struct store st;
+	int rc;
+
+	if (n < 0)
+		return n;
+	if (none == !!quota)
+		return xf_fail(err, OPT_MISUSE, "say --size SIZE or --none");
+	rc = traces_open(&st, store, TRACES_CHANGE, err);
+	if (rc)
+		return rc;
+	rc = store_set_quota(&st, quota, err);
+	store_close(&st);
+	return rc;
+}
+
+static const struct sub {
+	const char *name;
+	int (*run)(int argc, char **argv, struct xf_err *err);
+	const char *help;
+} subs[] = {
+	{ "create", store_create_verb, "make one" },
+	{ "info", store_info, "how full it is" },
+	{ "check", store_check, "is all of it well" },
+	{ "quota", store_quota_verb, "let old traces give way, or not" },
+};
+
+int cmd_store(int argc, char **argv, struct xf_err *err)
+{
+	bool help = argc && (!strcmp(argv[0], "--help") ||
+			     !strcmp(argv[0], "-h"));
+
+	for (size_t i = 0; argc && i < ARRAY_SIZE(subs); i++)
+		if (!strcmp(argv[0], subs[i].name))
+			return subs[i].run(argc - 1, argv + 1, err);
+	if (!help)
+		return xf_fail(err, OPT_MISUSE,
+			       argc ? "there is no 'store %s'" :
+				      "say what to do: create, info, check or "
+				      "quota",
+			       argc ? argv[0] : "");
+	printf("usage: xftrace store create|info|check|quota [OPTION]...\n\n"
+	       "The file that traces are kept in.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(subs); i++)
+		printf("  %-8s %s\n", subs[i].name, subs[i].help);
+	printf("\n'xftrace store create --help' tells its options.\n");
+	return 0;
+}
