@@ -46,7 +46,8 @@ int result_find(const void *code, size_t len, int32_t *ret_off,
 	int64_t sp = 8, saved = 0;
 	const struct insn *insn;
 
-	while ((insn = next_insn(&c))) {
+	/* A cursor that failed stands still. */
+	while (!c.failed && (insn = next_insn(&c))) {
 		int32_t n = insn->disp == 4 ? (int32_t)cursor_u32(&c) :
 			    insn->disp == 1 ? (int8_t)cursor_u8(&c) : 0;
 

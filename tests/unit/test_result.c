@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -59,11 +60,23 @@ static void test_others(void **state)
 	}
 }
 
+/* The last instruction's number is missing, and what is there looks like one. */
+static void test_torn(void **state)
+{
+	static const uint8_t code[] = { 0x48, 0x81, 0xec, 0x48, 0x89, 0xe7 };
+	int32_t off;
+
+	alarm(10);
+	assert_int_equal(result_find(code, sizeof(code), &off, NULL), -ENOTSUP);
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_torn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
