@@ -146,7 +146,8 @@ static uint64_t combine(uint8_t op, uint64_t a, uint64_t b)
 
 static uint64_t compute(struct run *r, uint32_t start)
 {
-	uint64_t stack[PRINTER_STACK], *top = stack - 1;
+	/* The first is below the stack. */
+	uint64_t stack[1 + PRINTER_STACK], *top = stack;
 
 	for (const struct printer_code *c = &r->p->code[start];; c++)
 		switch (c->op) {
