@@ -359,12 +359,13 @@ static int find_fields(struct eventlist *el, const struct eventlist_event *e,
 		       uint64_t *ret_head, struct xf_err *err)
 {
 	const struct eventlist_layout *l = &el->layout;
-	struct copy class;
-	int rc = read_copy(el, e->class, l->sizeof_class, &class, err);
+	uint64_t function;
+	int rc = read_guest(el, e->class + l->class_get_fields, &function,
+			    sizeof(function), err);
 
 	if (rc)
 		return rc;
-	if (!get_u64(&class, l->class_get_fields))
+	if (!function)
 		*ret_head = e->class + l->class_fields;
 	else if (e->class == l->syscall_enter)
 		*ret_head = e->data + l->syscall_fields;
