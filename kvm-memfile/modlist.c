@@ -179,7 +179,8 @@ static void tables_deinit(struct tables *t)
 	buf_deinit(&t->strtab);
 }
 
-static int read_buf(struct modlist *ml, uint64_t addr, size_t len,
+/* With room for @more bytes behind it. */
+static int read_buf(struct modlist *ml, uint64_t addr, size_t len, size_t more,
 		    struct buf *b, struct xf_err *err)
 {
 	int rc;
@@ -188,7 +189,7 @@ static int read_buf(struct modlist *ml, uint64_t addr, size_t len,
 	if (len > MODLIST_MAX_BYTES)
 		return xf_fail(err, -E2BIG, "modules: a table of %zu bytes",
 			       len);
-	rc = read_guest(ml, addr, buf_reserve(b, len), len, err);
+	rc = read_guest(ml, addr, buf_reserve(b, len + more), len, err);
 	if (!rc)
 		b->len = len;
 	return rc;
@@ -209,7 +210,8 @@ static int read_strings(struct modlist *ml, struct tables *t,
 	for (uint32_t i = 0; i < t->nr; i++)
 		if (sym[i].st_name > last)
 			last = sym[i].st_name;
-	rc = read_buf(ml, t->strtab_addr, last, &t->strtab, err);
+	rc = read_buf(ml, t->strtab_addr, last, MODLIST_SYMBOL, &t->strtab,
+		      err);
 	if (rc)
 		return rc;
 	n = gva_read_str(&ml->space, t->strtab_addr + last,
@@ -243,10 +245,10 @@ static int read_tables(struct modlist *ml, uint64_t kallsyms, struct tables *t,
 		return xf_fail(err, -E2BIG, "modules: more than %u symbols",
 			       MODLIST_MAX_SYMBOLS);
 	ml->symbols += t->nr;
-	rc = read_buf(ml, t->symtab_addr, t->nr * sizeof(Elf64_Sym), &t->symtab,
-		      err);
+	rc = read_buf(ml, t->symtab_addr, t->nr * sizeof(Elf64_Sym), 0,
+		      &t->symtab, err);
 	if (!rc)
-		rc = read_buf(ml, t->typetab_addr, t->nr, &t->typetab, err);
+		rc = read_buf(ml, t->typetab_addr, t->nr, 0, &t->typetab, err);
 	if (!rc)
 		rc = read_strings(ml, t, err);
 	return rc;

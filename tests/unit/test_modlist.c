@@ -318,9 +318,13 @@ static void test_hostile_symbols(void **state)
 	put_kallsyms(&g, 0, 2);
 	put_symbol(&g, 1, UINT32_MAX, NULL, 2, 't');
 	assert_int_equal(symbols(&g, &s), -E2BIG);
-	put_symbol(&g, 1, 60 * MIB, NULL, 2, 't');
+	put_symbol(&g, 1, 33 * MIB, NULL, 2, 't');
+	assert_int_equal(symbols(&g, &s), -E2BIG);
+	put_symbol(&g, 1, 30 * MIB, NULL, 2, 't');
+	fake_put_u64(&g, KSYM + layout.strtab, BASE + RAM - 20 * MIB);
 	rc = symbols(&g, &s);
 	assert_true(rc == -EFAULT || rc == -ETIME);
+	put_kallsyms(&g, 0, 2);
 	put_symbol(&g, 1, 1, "fine", 2, 't');
 	assert_int_equal(symbols(&g, &s), 0);
 
