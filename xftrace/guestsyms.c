@@ -9,10 +9,13 @@
 #include "gva.h"
 #include "symtab_kallsyms.h"
 
-#define MAX_TABLE (32u << 20)
+/* Real tables of names take 4 MiB; the token index counts in u16. */
+#define MAX_NAMES  (16u << 20)
+#define MAX_TOKENS (64u << 10)
 
 struct table {
 	const char *symbol;
+	uint64_t max; /* bytes */
 	uint64_t addr;
 	struct buf bytes;
 };
@@ -24,7 +27,7 @@ static int read_table(const struct gva *space, struct table *t, uint64_t len,
 {
 	int rc;
 
-	if (!len || len > MAX_TABLE)
+	if (!len || len > t->max)
 		return xf_fail(err, -EBADMSG,
 			       "guest RAM: %s has an impossible size",
 			       t->symbol);
@@ -88,10 +91,13 @@ int guestsyms_load(const struct vmcoreinfo *vi, const struct memfile *mf,
 		   struct symtab **ret, struct xf_err *err)
 {
 	struct table t[NR] = {
-		[NAMES] = { .symbol = "kallsyms_names" },
-		[TOKEN_TABLE] = { .symbol = "kallsyms_token_table" },
-		[TOKEN_INDEX] = { .symbol = "kallsyms_token_index" },
-		[OFFSETS] = { .symbol = "kallsyms_offsets" },
+		[NAMES] = { .symbol = "kallsyms_names", .max = MAX_NAMES },
+		[TOKEN_TABLE] = { .symbol = "kallsyms_token_table",
+				  .max = MAX_TOKENS },
+		[TOKEN_INDEX] = { .symbol = "kallsyms_token_index",
+				  .max = KALLSYMS_TOKENS * 2 },
+		[OFFSETS] = { .symbol = "kallsyms_offsets",
+			      .max = SYMTAB_MAX * 4 },
 		[NUM_SYMS] = { .symbol = "kallsyms_num_syms" },
 		[RELATIVE] = { .symbol = "kallsyms_relative_base" },
 	};
