@@ -335,12 +335,13 @@ decode() {
 decode_events() {
 	local events xft_s dat_s
 	start_guest 6.1 --initrd "$bench/initrd-6.1" --mem 1G
-	"$xft" -q on --ring-size 64M -e 'syscalls:*' -e 'sched:*' \
+	"$xft" -q on --name events --ring-size 64M -e 'syscalls:*' -e 'sched:*' \
 		-e 'kmem:*' -e 'timer:*' || die "no tracing"
 	# shellcheck disable=SC2016 # the guest's
 	in_guest 'for i in $(seq 160); do ls -lR /usr/bin; done >/dev/null
 		calls read 1 20000' >/dev/null
-	"$xft" -q off --raw raw.xft -o graph.txt || die "no trace"
+	"$xft" -q off -o graph.txt || die "no trace"
+	"$xft" -q export events raw.xft || die "no trace"
 	"$xft" -q guest stop "$guest"
 	"$xft" -q report --format dat -o events.dat raw.xft || die "no dat"
 	events=$(sed -n 's/^# totals: .* \([0-9]*\) events.*/\1/p' graph.txt)

@@ -142,10 +142,12 @@ fi
 
 for kernel in 6.1 6.12; do
 	start_guest "$kernel" --cpus 2
-	"$xft" -q on sys_openat sys_read -e 'sched:*' -e 'syscalls:*'
+	"$xft" -q on --name "first-$kernel" sys_openat sys_read -e 'sched:*' \
+		-e 'syscalls:*'
 	in_guest 'cat /proc/self/status >/dev/null; ls -l /sys/kernel | wc -l;
 		sleep 0.3 & (cat /etc/passwd | wc); wait' >/dev/null
-	check "$kernel: off" "$xft" -q off -o first.txt --raw raw
+	check "$kernel: off" "$xft" -q off -o first.txt
+	rm -f raw && "$xft" -q export "first-$kernel" raw
 	check "$kernel: text and trace.dat" draws raw one
 	check "$kernel: the text is the same" cmp first.txt one.txt
 	check "$kernel: trace-cmd finds the same" same one.txt one.dat 2000
@@ -164,7 +166,7 @@ for kernel in 6.1 6.12; do
 	fi
 
 	# The recorder sleeps while the guest overwrites its small rings.
-	"$xft" -q on --ring-size 64K 'vfs_*' -e 'sched:*'
+	"$xft" -q on --name "lost-$kernel" --ring-size 64K 'vfs_*' -e 'sched:*'
 	in_guest 'cat /etc/passwd >/dev/null'
 	pid=$(recorder_pid)
 	kill -STOP "$pid"
@@ -173,7 +175,8 @@ for kernel in 6.1 6.12; do
 		wait' >/dev/null
 	kill -CONT "$pid"
 	in_guest 'cat /etc/passwd >/dev/null'
-	check "$kernel: losses: off" "$xft" -q off --format dat --raw raw
+	check "$kernel: losses: off" "$xft" -q off --format dat
+	rm -f raw && "$xft" -q export "lost-$kernel" raw
 	check "$kernel: losses: text and trace.dat" draws raw lost
 	check "$kernel: losses: off wrote trace.dat" cmp trace.dat lost.dat
 	check "$kernel: losses: there are some" grep -q '^# CPU.*LOST' lost.txt
@@ -185,14 +188,14 @@ for kernel in 6.1 6.12; do
 
 	[ "$kernel" = 6.1 ] || { "$xft" -q guest stop "$guest"; continue; }
 	# A module that is loaded again has other addresses: a file of its own.
-	"$xft" -q on sys_openat
+	"$xft" -q on --name two sys_openat
 	in_guest 'cat /etc/passwd >/dev/null; rmmod xftrace;
 		insmod /lib/xftrace.ko'
 	until_true 60 eval \
 		'[ "$("$xft" status --json | jq ".[0].session")" -ge 2 ]'
 	in_guest 'cat /etc/passwd >/dev/null'
-	check "$kernel: two starts: off" "$xft" -q off --format dat -o two.dat \
-		--raw raw
+	check "$kernel: two starts: off" "$xft" -q off --format dat -o two.dat
+	rm -f raw && "$xft" -q export two raw
 	check "$kernel: two starts: text" "$xft" -q report raw -o two.txt
 	check "$kernel: two starts: two files" counts_agree two.txt two.dat \
 		two.2.dat

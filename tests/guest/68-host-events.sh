@@ -39,7 +39,7 @@ in_guest() { in_l1 "$@"; }
 
 # shellcheck disable=SC2046 # options
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -s -I"$top/base" -I"$top/abi" \
-	-I"$top/nvm" -I"$top/tracemaker" -o timeline \
+	-I"$top/nvm" -I"$top/tracemaker" -I"$top/xftrace" -o timeline \
 	"$top/tests/guest/timeline.c" "$O/obj/libxf.a" \
 	$(pkg-config --cflags --libs jansson libtraceevent libelf libpmem \
 		libzstd zlib liblzma) || { not_ok 'timeline compiles'; exit 1; }
@@ -80,10 +80,10 @@ in_l1 "mkdir $instances/truth && cd $instances/truth || exit
 	echo 1 >events/kvm/kvm_exit/enable
 	echo 1 >events/kvm/kvm_entry/enable
 	cd /tmp
-	xftrace -q on lapic_next_deadline --host 'kvm:*' || exit
+	xftrace -q on --name both lapic_next_deadline --host 'kvm:*' || exit
 	ls $instances | grep xftrace
 	sleep 1
-	xftrace -q off --raw raw.xft || exit
+	xftrace -q off && xftrace -q export both raw.xft || exit
 	echo 0 >$instances/truth/tracing_on" >during.txt
 rc=$?
 check 'on and off' [ $rc = 0 ]

@@ -13,6 +13,7 @@
 
 #include "formats.h"
 #include "journal.h"
+#include "traces.h"
 #include "merge.h"
 
 static void print(struct formats *formats, struct names *names,
@@ -37,20 +38,16 @@ int main(int argc, char **argv)
 	struct names names;
 	const struct record *r;
 	struct xf_err err = { 0 };
-	const void *data;
 	struct journal j;
+	struct store st;
 	struct merge m;
 	struct trace t;
-	uint64_t pos = 0;
-	uint32_t type;
-	size_t len;
 	int rc;
 
 	trace_init(&t);
-	rc = argc == 2 ? journal_open(&j, argv[1], &err) : -1;
-	while (!rc && (rc = journal_next(&j, &pos, &type, &data, &len, &err)) > 0)
-		rc = trace_add_chunk(&t, type, data, len, &err);
-	rc = rc ? rc : trace_seal(&t, &err);
+	rc = argc == 2 ? store_open(&st, argv[1], false, &err) : -1;
+	rc = rc ? rc : journal_open(&j, &st, NULL, &err);
+	rc = rc ? rc : traces_load(&j, &t, &err);
 	if (rc) {
 		fprintf(stderr, "timeline: %s\n", err.msg);
 		return 1;
