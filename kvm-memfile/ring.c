@@ -147,8 +147,12 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 			if (rc)
 				return rc;
 			open = open_sub(r, head);
-			if (open > was && tries--)
+			if (open > was) {
+				/* Too fast for us: no finding; come back. */
+				if (!tries--)
+					return 0;
 				continue;
+			}
 			/*
 			 * The writer stores seq before head: the slot after
 			 * the open one may be the one that is being opened.
