@@ -13,7 +13,8 @@ packages() {
 		guest)	echo make gcc gcc-12 libc6-dev libelf-dev xz-utils \
 				qemu-system-x86 busybox-static cpio kmod socat ;;
 		test)	echo libcmocka-dev trace-cmd libkshark-dev libjson-c-dev \
-				libtracecmd-dev jq shellcheck mandoc e2fsprogs ;;
+				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
+				spin ;;
 		bare)	echo debootstrap git ;;
 		*)	echo "unknown purpose: $purpose (build, guest, test, bare)" >&2
 			return 2 ;;
