@@ -126,8 +126,8 @@ int traces_open_one(struct store *st, struct journal *j, const char *path,
 {
 	int rc = open_named(st, j, path, what, err);
 
-	/* -EINVAL: such as 'dir/file'. */
-	if ((rc != -ENOENT && rc != -EINVAL) || !what)
+	/* -EINVAL: such as 'dir/file'; -ENODATA: there is no store either. */
+	if ((rc != -ENOENT && rc != -EINVAL && rc != -ENODATA) || !what)
 		return rc;
 	if (access(what, F_OK))
 		return xf_fail(err, -ENOENT, "there is no trace '%s' and no "

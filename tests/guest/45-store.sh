@@ -8,9 +8,7 @@ first=$guest second=${guest}b
 on() { "$xft" -q on --guest "$guest" "$@"; }
 off() { rm -f trace_graph.txt; "$xft" -q off --guest "$guest" "$@"; }
 status() { "$xft" -q status --guest "$guest" --json | jq -r ".$1"; }
-# shellcheck disable=SC2053 # a pattern
-state_is_sound() { "$xft" store check "$@" >check.log; }
-is() { [[ $(status state) == $1 ]]; }
+is_sound() { "$xft" store check "$@" >check.log; }
 field() { "$xft" show --json "$1" | jq -r ".$2"; }
 names() { "$xft" ls --json | jq -r '[.[].name] | sort | join(" ")'; }
 state_is() { [ "$(status state)" = "$1" ]; }
