@@ -14,7 +14,10 @@ in_graph() { grep -qE "$1" trace_graph.txt; }
 has_mark() { in_graph " $1-[0-9]+ "; }
 not() { ! "$@"; }
 is_dead() { [ ! -e "/proc/$1" ] || grep -q '^State:.[ZX]' "/proc/$1/status"; }
-nothing_left() { [ -z "$(ls -A "$work/data")" ] && [ -z "$(ls -A "$work/run/rec")" ]; }
+nothing_left() {
+	[ -z "$(ls -A "$work/run/rec")" ] &&
+		[ -z "$("$xft" ls --json | jq -r '.[].state' | grep -v finished)" ]
+}
 
 # The work: a traced process with a name of its own.
 reads_as() { echo "printf %s $1 >/proc/\$\$/comm; read -r x </etc/passwd; true"; }
