@@ -129,7 +129,6 @@ fails "hooks without a recorder: on refuses" 1 "traced already.*xftrace off" \
 	on vfs_read
 check "hooks without a recorder: off takes them back" \
 	"$xft" -q off --guest "$guest"
-clean "hooks without a recorder"
 
 check "hooks without a recorder: the trace was interrupted" \
 	test "$("$xft" show --json | jq -r .state)" = interrupted
@@ -145,7 +144,7 @@ check "folder removed: the recorder ends" until_true 120 is_dead "$pid"
 check "folder removed: the guest is not traced" until_true 60 no_hooks
 check "folder removed: report draws" "$xft" -q report -o trace_graph.txt
 check "folder removed: all is there" has_mark nofolder
-"$xft" store create --thin --size 1G other.store
+"$xft" -q store create --thin --size 1G other.store
 on --store other.store vfs_read
 pid=$(recorder)
 rm other.store
