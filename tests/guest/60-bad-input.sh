@@ -136,11 +136,12 @@ ctl=${ctl##* }
 
 # QMP serves one client at a time.
 coproc HOLD { exec socat - "UNIX-CONNECT:$qmp"; }
+# shellcheck disable=SC2154 # coproc sets it; gone once the process is
+hold=$HOLD_PID
 read -r _ <&"${HOLD[0]}"
 refuses "QMP in use" 'another one.*holds.*second.*-qmp' vfs_read
-# shellcheck disable=SC2154 # coproc sets it
-kill "$HOLD_PID"
-wait "$HOLD_PID"
+kill "$hold" 2>/dev/null
+wait "$hold" 2>/dev/null
 
 # Symbols of something else.
 vmlinuz=$O/demo/$(release 6.1)/vmlinuz
