@@ -41,8 +41,9 @@ INC_keyctl	:= base abi
 INC_kvm-memfile	:= keyctl base abi
 INC_tracemaker	:= base abi
 INC_nvm		:= base
-INC_xftrace	:= tracemaker nvm kvm-memfile keyctl base abi
-DIRS	:= base keyctl kvm-memfile tracemaker nvm xftrace
+INC_audit	:= tracemaker kvm-memfile keyctl base abi
+INC_xftrace	:= audit tracemaker nvm kvm-memfile keyctl base abi
+DIRS	:= base keyctl kvm-memfile tracemaker nvm audit xftrace
 
 SRCS	:= $(foreach d,$(DIRS),$(sort $(wildcard $(d)/*.c)))
 OBJS	:= $(SRCS:%.c=$(O)/obj/%.o)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * finding -- what a check found, before anybody says it.
+ *
+ *	findings_add(&f, RULE_TEXT_CHANGED, evidence, "sentence");
+ *	findings_verdict(&f);
+ *
+ * A rule has a name that never changes, as people put it into filters. What
+ * does not count as wrong is a hint; what kept a rule from being decided is an
+ * unknown, never silence. Findings keep the order in which they were added.
+ *
+ * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
+ * "bytes", "expected", "calls", "time", "page"; a rule uses those that it has,
+ * by these names. Strings from the guest stand in it as they are: who prints
+ * escapes them.
+ */
+#ifndef XF_FINDING_H
+#define XF_FINDING_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "buf.h"
+
+enum finding_level {
+	FINDING_HINT,		/* worth a look; the verdict stays */
+	FINDING_UNKNOWN,	/* could not be decided */
+	FINDING_ALARM,
+};
+
+enum verdict {			/* exit codes of 'check' */
+	VERDICT_CLEAN,
+	VERDICT_FINDINGS,
+	VERDICT_UNKNOWN,
+};
+
+/* In the order of the table in finding.c. */
+enum rule_id {
+	RULE_TEXT_CHANGED,
+	RULE_CANNOT_TELL,
+	NR_RULES,
+};
+
+struct rule {
+	const char *name;	/* "text-changed" */
+	enum finding_level level;
+	const char *title;	/* a few words */
+	const char *help;	/* what it means, a sentence or two */
+};
+
+extern const struct rule rules[NR_RULES];
+
+struct finding {
+	enum rule_id rule;
+	char *text;		/* one sentence; owned */
+	json_t *evidence;	/* object; owned */
+};
+
+struct findings {
+	struct finding *v;	/* in room */
+	size_t nr;
+	struct buf room;
+};
+
+#define FINDINGS_INIT { .room = BUF_INIT }
+
+void findings_deinit(struct findings *f);
+
+/* Takes @evidence, which may be NULL. */
+void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
+		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* An alarm is an alarm, whatever else could not be decided. */
+enum verdict findings_verdict(const struct findings *f);
+
+#endif
