@@ -11,11 +11,14 @@
 # A shell test sources tests/lib.sh and prints "ok NAME", "not ok NAME" or
 # "skip NAME: reason" for each of its cases; unit programs are cmocka's. The
 # last line is the sum: N passed, N failed, N skipped. T='pattern' runs only
-# the files whose name it matches.
+# the files whose name it matches. J files run at once, one for each processor
+# if it is not said, as a guest that boots or waits seldom needs its own; long
+# ones run alone.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export O=${O:-build}
+J=${J:-$(nproc)}
 log=$O/test-logs
 rm -rf "$log"
 mkdir -p "$log"
@@ -31,27 +34,52 @@ count() { # FILE -- add its results
 	[ $((p + f + s)) -gt 0 ]
 }
 
-run() { # LABEL COMMAND... -- its output is a list of results
-	local label=$1 start=$SECONDS rc
-	shift
-	"$@" >"$log/out" 2>&1 </dev/null
-	rc=$?
-	mv "$log/out" "$log/$label.log"
-	if ! count "$log/$label.log"; then
-		echo "not ok $label: no result, exit status $rc" >>"$log/$label.log"
+tell() { # LABEL STATUS -- it ended
+	local file=$log/$1.log rc=$2
+	if ! count "$file"; then
+		echo "not ok $1: no result, exit status $rc" >>"$file"
 		failed=$((failed + 1))
-		rc=1
-	elif [ $rc != 0 ] && ! grep -q '^not ok ' "$log/$label.log"; then
-		echo "not ok $label: exit status $rc" >>"$log/$label.log"
+	elif [ "$rc" != 0 ] && ! grep -q '^not ok ' "$file"; then
+		echo "not ok $1: exit status $rc" >>"$file"
 		failed=$((failed + 1))
 	fi
-	if [ $rc != 0 ] || grep -q '^not ok ' "$log/$label.log"; then
-		printf '  FAIL    %s (%d s)\n' "$label" $((SECONDS - start))
-		tail -n 60 "$log/$label.log" | sed 's/^/        /'
+	if grep -q '^not ok ' "$file"; then
+		printf '  FAIL    %s (%d s)\n' "$1" $((SECONDS - began[$1]))
+		tail -n 60 "$file" | sed 's/^/        /'
 	else
-		printf '  ok      %s (%d s)\n' "$label" $((SECONDS - start))
+		printf '  ok      %s (%d s)\n' "$1" $((SECONDS - began[$1]))
 	fi
 }
+
+# Each in a process group of its own, which Ctrl-C ends as a whole.
+set -m
+declare -A label=() began=()
+
+stop() {
+	for pid in "${!label[@]}"; do kill -- "-$pid"; done 2>/dev/null
+	wait
+	exit 1
+}
+trap stop HUP INT TERM
+
+reap() { # one of those that run
+	local pid rc
+	wait -n -p pid "${!label[@]}"
+	rc=$?
+	tell "${label[$pid]}" $rc
+	unset "label[$pid]"
+}
+
+run() { # LABEL COMMAND... -- its output is a list of results
+	local name=$1
+	shift
+	while [ ${#label[@]} -ge "$J" ]; do reap; done
+	began[$name]=$SECONDS
+	"$@" >"$log/$name.log" 2>&1 </dev/null &
+	label[$!]=$name
+}
+
+finish() { while [ ${#label[@]} -gt 0 ]; do reap; done; }
 
 cmocka() { # PROGRAM -- cmocka's TAP output as ours
 	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1 "$1" 2>&1 |
@@ -82,6 +110,7 @@ for kind; do
 		done
 		;;
 	cli | guest | long)
+		[ "$kind" != long ] || J=1
 		for t in tests/"$kind"/[0-9]*.sh; do
 			[ -e "$t" ] || continue
 			matches "${t##*/}" || continue
@@ -93,6 +122,7 @@ for kind; do
 		exit 2
 		;;
 	esac
+	finish
 done
 # What failed, once more: whoever reads only the end of a long log needs no more.
 [ "$failed" = 0 ] || grep -H '^not ok ' "$log"/*.log | sed "s|^$log/||"
