@@ -261,6 +261,7 @@ static int commit(struct recording *r, uint64_t now, struct xf_err *err)
 	if (now < r->next_commit_ns)
 		return journal_failed(&r->j, err);
 	rc = journal_commit(&r->j, err);
+	journal_forget(&r->j);
 	r->next_commit_ns = now + r->spec.commit_ns;
 	if (now >= r->next_sync_ns) {
 		flusher_tick(&r->flusher, &r->j);
