@@ -282,6 +282,9 @@ static int recover(struct journal *j, struct xf_err *err)
 	if (rc)
 		return rc;
 	j->end = pos;
+	/* Written on DAX, and now elsewhere: the other word vouches for it. */
+	if (j->ordered && !j->st->m.durable)
+		store_synced(j, j->synced);
 	/* Before anything is written where it pointed to. */
 	if (pos != was || (j->ordered && !j->st->m.durable)) {
 		store_committed(j);

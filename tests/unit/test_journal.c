@@ -207,6 +207,34 @@ static void test_killed(void **state)
 	store_close(&st);
 }
 
+/* Written on DAX, gone on with elsewhere: the copy of a store is one, too. */
+static void test_moved(void **state)
+{
+	struct journal j;
+	struct store st;
+
+	make_store(&st, "a", 4 * MIB);
+	st.m.durable = true;
+	assert_int_equal(journal_create(&j, &st, "t", NULL), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(put_one(&j, 1, i, NULL), 0);
+	assert_int_equal(journal_commit(&j, NULL), 0);
+	journal_close(&j);
+	st.m.durable = false;
+	assert_int_equal(count_in(&st, "t", 1), 20);
+	assert_int_equal(journal_reopen(&j, &st, "t", NULL), 0);
+	assert_int_equal(count_chunks(&j, 1), 20);
+	assert_int_equal(put_one(&j, 1, 20, NULL), 0);
+	assert_int_equal(journal_commit(&j, NULL), 0);
+	journal_close(&j);
+	assert_int_equal(count_in(&st, "t", 1), 21);
+	st.m.durable = true;
+	assert_int_equal(journal_reopen(&j, &st, "t", NULL), 0);
+	assert_int_equal(count_chunks(&j, 1), 21);
+	journal_close(&j);
+	store_close(&st);
+}
+
 /* Power loss without DAX: a word is there, what it covers is not. */
 static void test_unsynced(void **state)
 {
@@ -395,7 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),     TEST(test_put),
 		TEST(test_pieces),   TEST(test_killed),
-		TEST(test_unsynced), TEST(test_damaged),
+		TEST(test_moved),	TEST(test_unsynced), TEST(test_damaged),
 		TEST(test_transfer), TEST(test_reader_races),
 	};
 
