@@ -145,12 +145,14 @@ static int store_info(int argc, char **argv, struct xf_err *err)
 
 struct steps {
 	json_t *list;	/* or NULL: they are printed */
+	bool damaged;
 };
 
 static void note_step(void *arg, const struct check_result *r)
 {
 	struct steps *s = arg;
 
+	s->damaged = s->damaged || r->verdict == CHECK_DAMAGED;
 	if (s->list) {
 		json_array_append_new(
 			s->list,
@@ -170,11 +172,13 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 {
 	const char *store = NULL;
 	_cleanup_free_ char *path = NULL;
-	bool json = false, repair = false;
+	bool json = false, repair = false, salvage = false;
 	const struct opt opts[] = {
 		OPT_JSON(json),
 		{ "repair", 0, OPT_FLAG, &repair, NULL,
 		  "put right what can be without loss", 0, 0 },
+		{ "salvage", 0, OPT_FLAG, &salvage, NULL,
+		  "and give up what is damaged, to keep the rest", 0, 0 },
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -195,7 +199,11 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 	if (rc)
 		return rc;
 	steps.list = json ? json_array() : NULL;
-	rc = check_file(path, repair, note_step, &steps, err);
+	rc = check_file(path,
+			salvage ? CHECK_SALVAGE :
+			repair	? CHECK_REPAIR :
+				  CHECK_LOOK,
+			note_step, &steps, err);
 	if (json && rc >= 0)
 		opt_print_json(steps.list);
 	json_decref(steps.list);
@@ -203,6 +211,9 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 		xf_error("%s", err->msg);
 		return 2;
 	}
+	if (steps.damaged && !salvage)
+		xf_info("'xftrace store check --salvage' gives up what is "
+			"damaged and keeps the rest");
 	return rc;
 }
 

@@ -145,7 +145,7 @@ static void test_pieces(void **state)
 		assert_int_equal(count_in(&st, name, n), 600);
 	}
 	store_close(&st);
-	assert_int_equal(check_file("a", false, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("a", CHECK_LOOK, NULL, NULL, &err), 0);
 }
 
 /* The writer is killed at any moment: a whole number of commits is left. */
@@ -308,7 +308,7 @@ static void test_damaged(void **state)
 	assert_int_equal(store_open(&st, "a", true, &err), 0);
 	assert_int_equal(count_in(&st, "t", 1), -EBADMSG);
 	/* Not where it is overwritten by somebody who means well. */
-	assert_int_equal(check_file("a", true, NULL, NULL, &err), 1);
+	assert_int_equal(check_file("a", CHECK_REPAIR, NULL, NULL, &err), 1);
 	assert_int_equal(count_in(&st, "t", 1), -EBADMSG);
 	store_close(&st);
 }
@@ -349,8 +349,8 @@ static void test_transfer(void **state)
 	/* One that is still written, too. */
 	assert_int_equal(transfer_export(&st, "shares", "g", &err), 0);
 	journal_close(&j);
-	assert_int_equal(check_file("f", false, NULL, NULL, &err), 0);
-	assert_int_equal(check_file("g", false, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("f", CHECK_LOOK, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("g", CHECK_LOOK, NULL, NULL, &err), 0);
 	assert_int_equal(stat("g", &s), 0);
 	assert_true(s.st_size < 110000);
 
