@@ -58,11 +58,9 @@ int blocks_find(const struct store *st, uint32_t slot, uint64_t nr,
 	size_t nr_runs = 0, i = 0;
 	int rc;
 
+	/* More than there are cannot be there. */
 	if (nr > st->nr_blocks)
-		return xf_fail(err, -EBADMSG,
-			       "%s: entry %u is larger than the "
-			       "store",
-			       st->m.path, slot);
+		nr = st->nr_blocks;
 	at = calloc(nr + 1, sizeof(*at));
 	if (!at)
 		return xf_fail(err, -ENOMEM, "out of memory");

@@ -24,7 +24,7 @@ struct run {
 
 /*
  * The first @nr blocks of @slot as runs, malloc()ed; fewer if one is missing.
- * -EBADMSG: one is there twice, or @nr is more than there are. -ENOMEM.
+ * -EBADMSG: one is there twice. -ENOMEM.
  */
 int blocks_find(const struct store *st, uint32_t slot, uint64_t nr,
 		struct run **ret_runs, size_t *ret_nr, struct xf_err *err);

@@ -362,6 +362,40 @@ int catalog_discard(struct store *st, uint32_t slot, struct xf_err *err)
 	return rc;
 }
 
+static int do_rescue(struct store *st, uint32_t slot, struct xf_err *err)
+{
+	const struct store_entry *e = store_entry(st, slot);
+	uint64_t state = store_state(st, slot);
+	uint8_t kind = STATE_KIND(state);
+	char name[LAYOUT_NAME] = { 0 };
+	int which = !STATE_NAME(state);
+	uint32_t nr = slot;
+
+	if (kind < STORE_TRACE || kind > STORE_SHARED)
+		kind = STORE_TRACE;
+	do
+		snprintf(name, sizeof(name), "lost-%u", nr++);
+	while (is_free_name(st, name, NULL));
+	put_name(st, slot, which, name);
+	/* The name is there, and what it belongs to is still damaged. */
+	media_fence(&st->m);
+	return set_state(st, slot,
+			 make_state(e, name, kind) | (uint64_t)which << 40, err);
+}
+
+int catalog_rescue(struct store *st, uint32_t slot, struct xf_err *err)
+{
+	_cleanup_close_ int use = -1;
+	int rc = store_lock(st, err);
+
+	if (rc)
+		return rc;
+	use = store_use(st, slot, STORE_USE_WRITE, err);
+	rc = use < 0 ? use : do_rescue(st, slot, err);
+	store_unlock(st);
+	return rc;
+}
+
 /* ---- what nobody can reach ---- */
 
 static bool is_wanted(const struct store *st, uint32_t object)

@@ -64,6 +64,13 @@ int catalog_remove(struct store *st, const char *name, struct xf_err *err);
 int catalog_discard(struct store *st, uint32_t slot, struct xf_err *err);
 
 /*
+ * An entry that fails its checksum, or has a name that another one has, gets a
+ * new name, "lost-N", and a checksum. Whether its contents are, chunks tell.
+ * -EBUSY.
+ */
+int catalog_rescue(struct store *st, uint32_t slot, struct xf_err *err);
+
+/*
  * Count, and free if asked, what nobody can reach: objects that no trace refers
  * to, drafts without a writer.
  */

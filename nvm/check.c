@@ -14,7 +14,7 @@ struct check {
 	struct media *m;
 	struct store st;
 	bool attached; /* the head is good enough to look further */
-	bool repair;
+	enum check_how how;
 	struct check_result now;
 };
 
@@ -43,7 +43,13 @@ static void finding(struct check *c, enum check_verdict verdict,
 
 static enum check_verdict repairable(const struct check *c)
 {
-	return c->repair ? CHECK_REPAIRED : CHECK_REPAIRABLE;
+	return c->how ? CHECK_REPAIRED : CHECK_REPAIRABLE;
+}
+
+/* @rc: what giving it up answered, if that was asked for. */
+static enum check_verdict lossy(const struct check *c, int rc)
+{
+	return c->how == CHECK_SALVAGE && !rc ? CHECK_REPAIRED : CHECK_DAMAGED;
 }
 
 /* ---- heads ---- */
@@ -73,7 +79,7 @@ static void check_one_head(struct check *c, uint64_t off, uint64_t other)
 		finding(c, CHECK_DAMAGED, &why);
 		return;
 	}
-	if (c->repair)
+	if (c->how)
 		restore_head(c->m, other, off);
 	finding(c, repairable(c), &why);
 }
@@ -99,6 +105,14 @@ static void check_copy(struct check *c)
 
 /* ---- entries ---- */
 
+static void bad_entry(struct check *c, uint32_t slot, const struct xf_err *why)
+{
+	int rc = c->how == CHECK_SALVAGE ? catalog_rescue(&c->st, slot, NULL) :
+					   0;
+
+	finding(c, lossy(c, rc), why);
+}
+
 static void check_entries(struct check *c)
 {
 	struct catalog_entry e, same;
@@ -111,16 +125,26 @@ static void check_entries(struct check *c)
 		    e.kind > STORE_SHARED) {
 			xf_fail(&why, -EBADMSG, "entry %u fails its checksum",
 				slot);
-			finding(c, CHECK_DAMAGED, &why);
+			bad_entry(c, slot, &why);
 		} else if (e.kind == STORE_TRACE &&
 			   !catalog_find(&c->st, e.name, &same, NULL) &&
 			   same.slot != slot) {
 			xf_fail(&why, -EEXIST,
 				"entries %u and %u have the same name",
 				same.slot, slot);
-			finding(c, CHECK_DAMAGED, &why);
+			bad_entry(c, slot, &why);
 		}
 	}
+}
+
+static void bad_word(struct check *c, uint64_t off, const struct xf_err *why)
+{
+	if (c->how == CHECK_SALVAGE) {
+		media_store(c->m, off, 0);
+		/* It says nothing any more. */
+		media_persist(c->m, off, sizeof(uint64_t));
+	}
+	finding(c, lossy(c, 0), why);
 }
 
 static void check_refs(struct check *c)
@@ -143,7 +167,10 @@ static void check_refs(struct check *c)
 				"trace '%s' refers to an "
 				"object that is not there",
 				e.name);
-			finding(c, CHECK_DAMAGED, &why);
+			bad_word(c,
+				 entry_off(&c->st, slot) +
+					 offsetof(struct store_entry, ref[i]),
+				 &why);
 		}
 	}
 }
@@ -153,11 +180,11 @@ static void check_unused(struct check *c)
 {
 	struct xf_err why;
 	uint64_t nr = 0;
-	int rc = c->repair ? store_lock(&c->st, &why) : 0;
+	int rc = c->how ? store_lock(&c->st, &why) : 0;
 
 	if (!rc) {
-		rc = catalog_unused(&c->st, c->repair, &nr, &why);
-		if (c->repair)
+		rc = catalog_unused(&c->st, c->how, &nr, &why);
+		if (c->how)
 			store_unlock(&c->st);
 	}
 	if (rc) {
@@ -187,7 +214,7 @@ static void check_owners(struct check *c)
 			"block %" PRIu64 " has an owner that "
 			"cannot be",
 			b);
-		finding(c, CHECK_DAMAGED, &why);
+		bad_word(c, map_off(&c->st, b), &why);
 	}
 }
 
@@ -217,7 +244,7 @@ static void check_behind(struct check *c)
 		    !count_behind(&c->st, slot) ||
 		    store_is_written(&c->st, slot))
 			continue;
-		if (c->repair) {
+		if (c->how) {
 			use = store_use(&c->st, slot, STORE_USE_WRITE, NULL);
 			if (use < 0 || store_lock(&c->st, NULL))
 				continue;
@@ -275,6 +302,24 @@ static int cut(struct store *st, const char *name, struct xf_err *err)
 	return rc;
 }
 
+/* What is good of it stays; nothing at all is no trace. */
+static int salvage(struct store *st, const char *name, struct xf_err *err)
+{
+	struct journal_salvage s;
+	int rc = journal_salvage(st, name, &s, err);
+
+	if ((!rc && !s.good) || rc == -EBADMSG)
+		return catalog_remove(st, name, err);
+	return rc ? rc : cut(st, name, err);
+}
+
+static int mend(struct check *c, const char *name, struct xf_err *err)
+{
+	return c->how == CHECK_SALVAGE ? salvage(&c->st, name, err) :
+	       c->how		       ? cut(&c->st, name, err) :
+					 0;
+}
+
 static void check_contents(struct check *c)
 {
 	struct catalog_entry e;
@@ -291,17 +336,19 @@ static void check_contents(struct check *c)
 		rc = walk(&c->st, e.name, &end, &bytes, &why);
 		if (rc == -ENOENT) /* removed meanwhile */
 			continue;
-		if (!rc && end >= bytes)
-			continue;
-		if (!rc) {
-			rc = c->repair ? cut(&c->st, e.name, &why) : 0;
+		if (rc) {
+			if (c->how == CHECK_SALVAGE)
+				rc = salvage(&c->st, e.name, NULL);
+			finding(c, lossy(c, rc), &why);
+		} else if (end < bytes) {
+			rc = mend(c, e.name, &why);
 			if (!rc)
 				xf_fail(&why, -EBADMSG,
 					"power loss cut '%s' at %" PRIu64
 					" of %" PRIu64 " bytes",
 					e.name, end, bytes);
+			finding(c, rc ? CHECK_DAMAGED : repairable(c), &why);
 		}
-		finding(c, rc ? CHECK_DAMAGED : repairable(c), &why);
 	}
 }
 
@@ -331,14 +378,14 @@ static const struct step {
 	{ "pages that cannot be read", check_pages, false },
 };
 
-int check_media(struct media *m, bool repair, check_fn report, void *arg,
+int check_media(struct media *m, enum check_how how, check_fn report, void *arg,
 		struct xf_err *err)
 {
-	struct check c = { .m = m, .repair = repair };
+	struct check c = { .m = m, .how = how };
 	bool left = false;
 	int rc;
 
-	if (repair && !m->writable)
+	if (how && !m->writable)
 		return xf_fail(err, -EROFS, "%s: opened for reading", m->path);
 	rc = store_check_head(m, 0, err);
 	if (rc && store_check_head(m, LAYOUT_COPY, NULL))
@@ -356,7 +403,7 @@ int check_media(struct media *m, bool repair, check_fn report, void *arg,
 		if (report)
 			report(arg, &c.now);
 	}
-	if (repair) {
+	if (how) {
 		rc = media_sync(m, 0, m->len, err);
 		if (rc)
 			return rc;
@@ -364,15 +411,15 @@ int check_media(struct media *m, bool repair, check_fn report, void *arg,
 	return left;
 }
 
-int check_file(const char *path, bool repair, check_fn report, void *arg,
+int check_file(const char *path, enum check_how how, check_fn report, void *arg,
 	       struct xf_err *err)
 {
 	struct media m;
-	int rc = media_open(&m, path, repair, err);
+	int rc = media_open(&m, path, how, err);
 
 	if (rc)
 		return rc;
-	rc = check_media(&m, repair, report, arg, err);
+	rc = check_media(&m, how, report, arg, err);
 	media_close(&m);
 	return rc;
 }

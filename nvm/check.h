@@ -6,6 +6,10 @@
  * reached by nobody, what is restored has a copy with a good checksum. A crash
  * needs no repair at all: what it leaves is used again by itself, or is found
  * here as space that nobody uses. Traces that are being written are left alone.
+ *
+ * Who has no better copy may have the rest salvaged: damaged chunks are taken out
+ * of traces, entries that cannot be read get a new name or, if nothing in them
+ * can, are removed.
  */
 #ifndef XF_CHECK_H
 #define XF_CHECK_H
@@ -27,6 +31,12 @@ struct check_result {
 	struct xf_err first;	/* the first of them, or code 0 */
 };
 
+enum check_how {
+	CHECK_LOOK,
+	CHECK_REPAIR,
+	CHECK_SALVAGE,	/* and give up what is damaged, to have the rest */
+};
+
 typedef void (*check_fn)(void *arg, const struct check_result *result);
 
 /*
@@ -34,9 +44,9 @@ typedef void (*check_fn)(void *arg, const struct check_result *result);
  * is left, or a negative errno when it could not be looked at (-EPROTO: another
  * version; -EBADMSG: no store at all). Repairing needs a writable mapping.
  */
-int check_media(struct media *m, bool repair, check_fn report, void *arg,
+int check_media(struct media *m, enum check_how how, check_fn report, void *arg,
 		struct xf_err *err);
-int check_file(const char *path, bool repair, check_fn report, void *arg,
+int check_file(const char *path, enum check_how how, check_fn report, void *arg,
 	       struct xf_err *err);
 const char *check_verdict_name(enum check_verdict verdict);
 

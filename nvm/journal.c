@@ -70,11 +70,12 @@ static uint64_t entry_word(const struct journal *j, size_t field)
 	return media_load(&j->st->m, entry_off(j->st, j->slot) + field);
 }
 
-/* Learn what is committed and where it is. */
-static int load(struct journal *j, struct xf_err *err)
+/* Learn what is committed and where it is, as far as it is there. */
+static int locate(struct journal *j, struct xf_err *err)
 {
 	const struct store *st = j->st;
 	uint64_t word = entry_word(j, offsetof(struct store_entry, committed));
+	uint64_t most = st->nr_blocks << st->block_shift;
 	const struct run *last;
 	int rc;
 
@@ -85,12 +86,23 @@ static int load(struct journal *j, struct xf_err *err)
 	j->synced = entry_word(j, offsetof(struct store_entry, synced));
 	if (j->ordered || j->synced > j->committed)
 		j->synced = j->ordered ? j->committed : 0;
-	rc = blocks_find(st, j->slot, blocks_for(st, j->committed), &j->runs,
-			 &j->nr_runs, err);
+	rc = blocks_find(st, j->slot,
+			 blocks_for(st, j->committed < most ? j->committed :
+							      most),
+			 &j->runs, &j->nr_runs, err);
 	if (rc)
 		return rc;
 	last = j->nr_runs ? &j->runs[j->nr_runs - 1] : NULL;
 	j->room = last ? last->pos + last->len : 0;
+	return 0;
+}
+
+static int load(struct journal *j, struct xf_err *err)
+{
+	int rc = locate(j, err);
+
+	if (rc)
+		return rc;
 	if (j->room < j->synced)
 		return xf_fail(err, -EBADMSG, "%s: a part of it is missing",
 			       j->path);
@@ -98,7 +110,7 @@ static int load(struct journal *j, struct xf_err *err)
 	if (j->room < j->committed)
 		j->committed = j->room;
 	j->end = j->committed;
-	return media_failed(&st->m, err);
+	return media_failed(&j->st->m, err);
 }
 
 static void let_go(struct journal *j)
@@ -282,6 +294,9 @@ static int recover(struct journal *j, struct xf_err *err)
 	if (rc)
 		return rc;
 	j->end = pos;
+	/* Written on DAX, and now elsewhere: the other word vouches for it. */
+	if (j->ordered && !j->st->m.durable)
+		store_synced(j, j->synced);
 	/* Before anything is written where it pointed to. */
 	if (pos != was || (j->ordered && !j->st->m.durable)) {
 		store_committed(j);
@@ -340,17 +355,16 @@ static uint64_t last_block(const struct journal *j)
 	return ((r->off + r->len - j->st->data_off) >> j->st->block_shift) - 1;
 }
 
-/* The rest of a run that is left for another. */
-static void pad(struct journal *j, uint64_t len)
+/* @len bytes that are nothing. */
+static void pad(struct journal *j, uint64_t pos, uint64_t len)
 {
 	struct store_chunk c = { .flags = CHUNK_PAD | CHUNK_ERA(j->era),
 				 .len = len - sizeof(c) };
-	uint64_t off = place(j, j->end, sizeof(c));
+	uint64_t off = place(j, pos, sizeof(c));
 
-	c.crc = chunk_crc(j, j->end, &c, NULL);
+	c.crc = chunk_crc(j, pos, &c, NULL);
 	media_copy(&j->st->m, off, &c, sizeof(c));
 	media_flush(&j->st->m, off, sizeof(c));
-	j->end += len;
 }
 
 /* How much more than needed: few visits to the map, not much for nothing. */
@@ -386,8 +400,10 @@ static int grow(struct journal *j, uint64_t bytes, struct xf_err *err)
 	if (j->nr_runs && first == after + 1) {
 		runs[j->nr_runs - 1].len += len;
 	} else {
+		/* The rest of a run that is left for another. */
 		if (left)
-			pad(j, left);
+			pad(j, j->end, left);
+		j->end += left;
 		runs[j->nr_runs++] = (struct run){
 			.pos = j->room,
 			.off = block_off(j->st, first),
@@ -687,6 +703,105 @@ int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
 	*ret_len = len;
 	*pos += journal_chunk_bytes(c.len);
 	return 1;
+}
+
+/* ---- damage ---- */
+
+/* A chunk that can be used, with what it refers to; *@ret_bytes long. */
+static bool is_good(const struct journal *j, uint64_t pos, uint64_t *ret_bytes)
+{
+	struct store_chunk c;
+	const void *data;
+	size_t len;
+
+	if (chunk_at(j, pos, &c, &data, NULL) <= 0)
+		return false;
+	*ret_bytes = journal_chunk_bytes(c.len);
+	return !(c.flags & CHUNK_REF) || resolve(j, &c, &data, &len, NULL) > 0;
+}
+
+/* Only what looks like a chunk is worth its checksum. */
+static bool may_be_chunk(const struct journal *j, uint64_t pos)
+{
+	const uint32_t known = CHUNK_PAD | CHUNK_REF | CHUNK_ERA(UINT32_MAX);
+	uint64_t off = place(j, pos, sizeof(struct store_chunk));
+	struct store_chunk c;
+
+	if (!off)
+		return false;
+	memcpy(&c, j->st->m.base + off, sizeof(c));
+	return !(c.flags & ~known) && c.flags < CHUNK_ERA(j->era + 1) &&
+	       c.len <= JOURNAL_CHUNK_MAX;
+}
+
+/* How many bytes from @pos to the next good chunk, or to what ends a search. */
+static uint64_t bad_bytes(const struct journal *j, uint64_t pos, uint64_t end)
+{
+	const struct run *r = run_at(j, pos);
+	uint64_t at = pos, bytes;
+
+	/* Chunks begin anew with each run. */
+	if (end > r->pos + r->len)
+		end = r->pos + r->len;
+	if (end - pos > JOURNAL_CHUNK_MAX)
+		end = pos + JOURNAL_CHUNK_MAX;
+	do
+		at += sizeof(struct store_chunk);
+	while (at < end && !(may_be_chunk(j, at) && is_good(j, at, &bytes)));
+	return at - pos;
+}
+
+static void blank_out(struct journal *j, struct journal_salvage *ret)
+{
+	uint64_t bytes = 0, pos = 0, end = j->synced & ~15ULL;
+
+	for (; pos < end; pos += bytes) {
+		if (is_good(j, pos, &bytes)) {
+			ret->good++;
+			continue;
+		}
+		bytes = bad_bytes(j, pos, end);
+		/* It has no chunk any more that could be damaged. */
+		pad(j, pos, bytes);
+		media_fence(&j->st->m);
+		ret->bad++;
+	}
+	/* The word may be what is damaged: it ends where a chunk does. */
+	if (pos != j->synced)
+		store_synced(j, pos);
+}
+
+/* From @pos on nothing is vouched for: as if power had been lost there. */
+static void distrust(struct journal *j, uint64_t pos)
+{
+	uint64_t off = entry_off(j->st, j->slot) +
+		       offsetof(struct store_entry, committed);
+
+	store_synced(j, pos);
+	media_store(&j->st->m, off, j->committed);
+	/* What follows is no damage, and journal_reopen() cuts it off. */
+	media_persist(&j->st->m, off, sizeof(uint64_t));
+}
+
+int journal_salvage(struct store *st, const char *name,
+		    struct journal_salvage *ret, struct xf_err *err)
+{
+	struct journal j = { 0 };
+	int rc = find_and_use(&j, st, name, STORE_USE_WRITE, err);
+
+	*ret = (struct journal_salvage){ 0 };
+	rc = rc ? rc : locate(&j, err);
+	if (!rc && j.room < j.synced) {
+		distrust(&j, j.room);
+		ret->bad++;
+	}
+	if (!rc) {
+		j.committed = j.committed < j.room ? j.committed : j.room;
+		blank_out(&j, ret);
+		rc = journal_failed(&j, err);
+	}
+	let_go(&j);
+	return rc;
 }
 
 /* ---- objects that traces share ---- */

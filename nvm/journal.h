@@ -141,6 +141,19 @@ int64_t journal_object(const struct journal *j, const void *data);
 /* Bytes that a chunk with @len bytes of payload takes. */
 uint64_t journal_chunk_bytes(uint64_t len);
 
+/*
+ * Give up what is damaged, so that the rest can be read: in its place comes
+ * nothing, and what lies behind a part that is missing is cut off by the next
+ * journal_reopen(). -EBUSY: it is written. -EBADMSG: its parts cannot be put
+ * together.
+ */
+struct journal_salvage {
+	uint64_t good;	/* chunks */
+	uint64_t bad;	/* places */
+};
+int journal_salvage(struct store *st, const char *name,
+		    struct journal_salvage *ret, struct xf_err *err);
+
 /* 0, or -EIO: bytes were lost, what was read may be wrong. */
 int journal_failed(const struct journal *j, struct xf_err *err);
 

@@ -601,8 +601,11 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 		buf_putc(b, '\n');
 	}
 	if (!e->trace->end)
-		buf_puts(b, "# note:      recording did not end with an 'off'; "
-			    "this is what was kept\n");
+		buf_puts(b, e->trace->recording ?
+				    "# note:      it is still being recorded; "
+				    "this is what has come so far\n" :
+				    "# note:      recording did not end with "
+				    "an 'off'; this is what was kept\n");
 	buf_puts(b,
 		 "#\n"
 		 "#     TIME s |  CPU) TASK-PID           |   DURATION        |"

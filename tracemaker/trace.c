@@ -132,8 +132,11 @@ static int add_modules(struct trace *t, const void *data, size_t len,
 {
 	struct trace_session *s = last_session(t);
 
-	if (!s || !s->symbols)
-		return xf_fail(err, -EBADMSG, "trace: modules of no kernel");
+	if (!s)
+		return xf_fail(err, -EBADMSG, "trace: modules of no session");
+	/* The kernel's may have been damaged; these are good. */
+	if (!s->symbols)
+		s->symbols = symtab_create();
 	return symtab_unpack_more(s->symbols, data, len, err);
 }
 

@@ -132,6 +132,7 @@ struct trace {
 	struct trace_key *keys;	/* by session, epoch */
 	size_t nr_keys, cap_keys;
 	uint64_t bytes;		/* of records */
+	bool recording;		/* more may come: set by who knows */
 };
 
 void trace_init(struct trace *t);

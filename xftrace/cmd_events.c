@@ -55,7 +55,7 @@ int cmd_events(int argc, char **argv, struct xf_err *err)
 		  "also what cannot be traced as an event (ftrace:*)", 0, 0 },
 		{ "format", 'f', OPT_FLAG, &format, NULL,
 		  "print descriptions, as the guest would", 0, 0 },
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
 		  "of a running guest of 'xftrace guest start'", 0, 0 },
 		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",

@@ -100,7 +100,7 @@ static int guest_list(int argc, char **argv, struct xf_err *err)
 {
 	bool json = false;
 	const struct opt opts[] = {
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		{ 0 }
 	};
 	const struct usage u = { "guest list", "", "Guests started here.",
@@ -116,8 +116,7 @@ static int guest_list(int argc, char **argv, struct xf_err *err)
 	if (rc)
 		return rc;
 	if (json) {
-		json_dumpf(list, stdout, JSON_INDENT(1));
-		putchar('\n');
+		opt_print_json(list);
 	} else if (!json_array_size(list)) {
 		xf_info("no guest was started here ('xftrace guest start')");
 	} else {
@@ -193,34 +192,17 @@ static int guest_args(int argc, char **argv, struct xf_err *err)
 	return 0;
 }
 
-static const struct sub {
-	const char *name;
-	int (*run)(int argc, char **argv, struct xf_err *err);
-	const char *help;
-} subs[] = {
-	{ "start", guest_start, "start a demo guest in the background" },
-	{ "list", guest_list, "list them" },
-	{ "stop", guest_stop, "end one" },
-	{ "args", guest_args, "make a virtual machine of your own traceable" },
-};
-
 int cmd_guest(int argc, char **argv, struct xf_err *err)
 {
-	bool help = argc && (!strcmp(argv[0], "--help") ||
-			     !strcmp(argv[0], "-h"));
+	static const struct sub subs[] = {
+		{ "start", guest_start, "start a demo guest in the background" },
+		{ "list", guest_list, "list them" },
+		{ "stop", guest_stop, "end one" },
+		{ "args", guest_args,
+		  "make a virtual machine of your own traceable" },
+		{ 0 }
+	};
 
-	for (size_t i = 0; argc && i < ARRAY_SIZE(subs); i++)
-		if (!strcmp(argv[0], subs[i].name))
-			return subs[i].run(argc - 1, argv + 1, err);
-	if (!help)
-		return xf_fail(err, OPT_MISUSE,
-			       argc ? "there is no 'guest %s'" :
-				      "say what to do: start, list, stop or args",
-			       argc ? argv[0] : "");
-	printf("usage: xftrace guest start|list|stop|args [OPTION]...\n\n"
-	       "Demo guests, and how to prepare your own.\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(subs); i++)
-		printf("  %-8s %s\n", subs[i].name, subs[i].help);
-	printf("\n'xftrace guest start --help' tells its options.\n");
-	return 0;
+	return opt_sub("guest", "Demo guests, and how to prepare your own.",
+		       subs, argc, argv, err);
 }

@@ -58,7 +58,7 @@ int cmd_ls(int argc, char **argv, struct xf_err *err)
 	const char *store = NULL;
 	bool json = false;
 	const struct opt opts[] = {
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -77,8 +77,7 @@ int cmd_ls(int argc, char **argv, struct xf_err *err)
 	all = rc ? json_array() : list(&st);
 	rc = rc ? 0 : media_failed(&st.m, err);
 	if (json) {
-		json_dumpf(all, stdout, JSON_INDENT(1));
-		putchar('\n');
+		opt_print_json(all);
 	} else if (!json_array_size(all)) {
 		xf_info("there are no traces ('xftrace on' records one)");
 	} else {

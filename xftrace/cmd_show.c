@@ -131,7 +131,7 @@ int cmd_show(int argc, char **argv, struct xf_err *err)
 	const char *store = NULL;
 	bool json = false;
 	const struct opt opts[] = {
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -156,8 +156,7 @@ int cmd_show(int argc, char **argv, struct xf_err *err)
 	if (!v) {
 		rc = err->code;
 	} else if (json) {
-		json_dumpf(v, stdout, JSON_INDENT(1));
-		putchar('\n');
+		opt_print_json(v);
 	} else {
 		print_text(v);
 	}

@@ -62,7 +62,7 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 	const struct opt opts[] = {
 		{ "guest", 'g', OPT_STRING, &guest, "NAME",
 		  "which, if several guests are recorded", 0, 0 },
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		{ 0 }
 	};
 	const struct usage u = { "status", "", "How a recording is doing.",
@@ -91,8 +91,7 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 				  json_object_get(r.info, "functions"));
 	}
 	if (json) {
-		json_dumpf(reply, stdout, JSON_INDENT(1));
-		putchar('\n');
+		opt_print_json(reply);
 	} else {
 		print_text(reply);
 	}

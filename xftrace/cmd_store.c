@@ -115,7 +115,7 @@ static int store_info(int argc, char **argv, struct xf_err *err)
 	const char *store = NULL;
 	bool json = false;
 	const struct opt opts[] = {
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -134,8 +134,7 @@ static int store_info(int argc, char **argv, struct xf_err *err)
 	j = info(&st);
 	rc = media_failed(&st.m, err);
 	if (json) {
-		json_dumpf(j, stdout, JSON_INDENT(1));
-		putchar('\n');
+		opt_print_json(j);
 	} else {
 		print_info(&st, j);
 	}
@@ -144,32 +143,42 @@ static int store_info(int argc, char **argv, struct xf_err *err)
 	return rc;
 }
 
-static void print_step(void *arg, const struct check_result *r)
+struct steps {
+	json_t *list;	/* or NULL: they are printed */
+	bool damaged;
+};
+
+static void note_step(void *arg, const struct check_result *r)
 {
+	struct steps *s = arg;
+
+	s->damaged = s->damaged || r->verdict == CHECK_DAMAGED;
+	if (s->list) {
+		json_array_append_new(
+			s->list,
+			json_pack("{s:s, s:s, s:I, s:s}", "step", r->step,
+				  "verdict", check_verdict_name(r->verdict),
+				  "found", (json_int_t)r->found, "first",
+				  r->found ? r->first.msg : ""));
+		return;
+	}
 	printf("%-32s %-10s", r->step, check_verdict_name(r->verdict));
 	if (r->found)
 		printf(" %" PRIu64 ": %s", r->found, r->first.msg);
 	putchar('\n');
 }
 
-static void add_step(void *arg, const struct check_result *r)
-{
-	json_array_append_new(
-		arg, json_pack("{s:s, s:s, s:I, s:s}", "step", r->step,
-			       "verdict", check_verdict_name(r->verdict),
-			       "found", (json_int_t)r->found, "first",
-			       r->found ? r->first.msg : ""));
-}
-
 static int store_check(int argc, char **argv, struct xf_err *err)
 {
 	const char *store = NULL;
 	_cleanup_free_ char *path = NULL;
-	bool json = false, repair = false;
+	bool json = false, repair = false, salvage = false;
 	const struct opt opts[] = {
-		{ "json", 0, OPT_FLAG, &json, NULL, "for machines", 0, 0 },
+		OPT_JSON(json),
 		{ "repair", 0, OPT_FLAG, &repair, NULL,
 		  "put right what can be without loss", 0, 0 },
+		{ "salvage", 0, OPT_FLAG, &salvage, NULL,
+		  "and give up what is damaged, to keep the rest", 0, 0 },
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -180,8 +189,8 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 		"cannot be looked\nat.\n",
 		opts
 	};
+	struct steps steps = { 0 };
 	int n = opt_parse_only(&u, argc, argv, err);
-	json_t *steps;
 	int rc;
 
 	if (n < 0)
@@ -189,17 +198,22 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 	rc = traces_path(store, &path, err);
 	if (rc)
 		return rc;
-	steps = json_array();
-	rc = check_file(path, repair, json ? add_step : print_step, steps, err);
-	if (json && rc >= 0) {
-		json_dumpf(steps, stdout, JSON_INDENT(1));
-		putchar('\n');
-	}
-	json_decref(steps);
+	steps.list = json ? json_array() : NULL;
+	rc = check_file(path,
+			salvage ? CHECK_SALVAGE :
+			repair	? CHECK_REPAIR :
+				  CHECK_LOOK,
+			note_step, &steps, err);
+	if (json && rc >= 0)
+		opt_print_json(steps.list);
+	json_decref(steps.list);
 	if (rc < 0) {
 		xf_error("%s", err->msg);
 		return 2;
 	}
+	if (steps.damaged && !salvage)
+		xf_info("'xftrace store check --salvage' gives up what is "
+			"damaged and keeps the rest");
 	return rc;
 }
 
@@ -239,35 +253,16 @@ static int store_quota_verb(int argc, char **argv, struct xf_err *err)
 	return rc;
 }
 
-static const struct sub {
-	const char *name;
-	int (*run)(int argc, char **argv, struct xf_err *err);
-	const char *help;
-} subs[] = {
-	{ "create", store_create_verb, "make one" },
-	{ "info", store_info, "how full it is" },
-	{ "check", store_check, "is all of it well" },
-	{ "quota", store_quota_verb, "let old traces give way, or not" },
-};
-
 int cmd_store(int argc, char **argv, struct xf_err *err)
 {
-	bool help = argc && (!strcmp(argv[0], "--help") ||
-			     !strcmp(argv[0], "-h"));
+	static const struct sub subs[] = {
+		{ "create", store_create_verb, "make one" },
+		{ "info", store_info, "how full it is" },
+		{ "check", store_check, "is all of it well" },
+		{ "quota", store_quota_verb, "let old traces give way, or not" },
+		{ 0 }
+	};
 
-	for (size_t i = 0; argc && i < ARRAY_SIZE(subs); i++)
-		if (!strcmp(argv[0], subs[i].name))
-			return subs[i].run(argc - 1, argv + 1, err);
-	if (!help)
-		return xf_fail(err, OPT_MISUSE,
-			       argc ? "there is no 'store %s'" :
-				      "say what to do: create, info, check or "
-				      "quota",
-			       argc ? argv[0] : "");
-	printf("usage: xftrace store create|info|check|quota [OPTION]...\n\n"
-	       "The file that traces are kept in.\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(subs); i++)
-		printf("  %-8s %s\n", subs[i].name, subs[i].help);
-	printf("\n'xftrace store create --help' tells its options.\n");
-	return 0;
+	return opt_sub("store", "The file that traces are kept in.", subs, argc,
+		       argv, err);
 }

@@ -160,6 +160,8 @@ int draw_trace(const struct journal *j, const struct emit_ops *format,
 	int rc;
 
 	trace_init(&t);
+	/* Before it is read: it may end meanwhile. */
+	t.recording = store_is_written(j->st, j->slot);
 	rc = traces_load(j, &t, err);
 	rc = rc ? rc : draw(&t, format, path, ret_stats, err);
 	rc = rc ? rc : journal_failed(j, err);

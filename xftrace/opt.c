@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
+#include "cleanup.h"
+
 void opt_help(const struct usage *u)
 {
 	printf("usage: xftrace %s%s%s%s\n\n%s\n", u->verb,
@@ -194,4 +197,52 @@ int opt_parse_only(const struct usage *u, int argc, char **argv,
 		return xf_fail(err, OPT_MISUSE, "'%s' is not expected here",
 			       argv[0]);
 	return n;
+}
+
+/* "create, info or quota", or with bars */
+static void add_names(struct buf *b, const struct sub *subs, const char *comma,
+		      const char *last)
+{
+	for (const struct sub *s = subs; s->name; s++)
+		buf_printf(b, "%s%s", s == subs ? "" : s[1].name ? comma : last,
+			   s->name);
+}
+
+static void print_subs(const char *verb, const char *summary,
+		       const struct sub *subs)
+{
+	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
+
+	add_names(&names, subs, "|", "|");
+	printf("usage: xftrace %s %s [OPTION]...\n\n%s\n\n", verb, names.data,
+	       summary);
+	for (const struct sub *s = subs; s->name; s++)
+		printf("  %-8s %s\n", s->name, s->help);
+	printf("\n'xftrace %s %s --help' tells its options.\n", verb,
+	       subs->name);
+}
+
+int opt_sub(const char *verb, const char *summary, const struct sub *subs,
+	    int argc, char **argv, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf names = BUF_INIT;
+
+	for (const struct sub *s = subs; argc && s->name; s++)
+		if (!strcmp(argv[0], s->name))
+			return s->run(argc - 1, argv + 1, err);
+	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
+		print_subs(verb, summary, subs);
+		return 0;
+	}
+	if (argc)
+		return xf_fail(err, OPT_MISUSE, "there is no '%s %s'", verb,
+			       argv[0]);
+	add_names(&names, subs, ", ", " or ");
+	return xf_fail(err, OPT_MISUSE, "say what to do: %s", names.data);
+}
+
+void opt_print_json(const json_t *j)
+{
+	json_dumpf(j, stdout, JSON_INDENT(1));
+	putchar('\n');
 }

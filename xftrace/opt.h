@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "err.h"
 
 /* No errno: the command line is wrong, nothing was tried. */
@@ -73,5 +75,23 @@ int opt_parse_only(const struct usage *u, int argc, char **argv,
 		   struct xf_err *err);
 
 void opt_help(const struct usage *u);
+
+/* A verb of a verb: 'xftrace store info'. The last has no name. */
+struct sub {
+	const char *name;
+	int (*run)(int argc, char **argv, struct xf_err *err);
+	const char *help;
+};
+
+/* Run the one that argv[0] names, or print what there is. OPT_MISUSE. */
+int opt_sub(const char *verb, const char *summary, const struct sub *subs,
+	    int argc, char **argv, struct xf_err *err);
+
+/* Of verbs that answer machines, too: the option, and the answer. */
+#define OPT_JSON(var)                                                          \
+	{                                                                      \
+		"json", 0, OPT_FLAG, &(var), NULL, "for machines", 0, 0        \
+	}
+void opt_print_json(const json_t *j);
 
 #endif

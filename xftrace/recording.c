@@ -9,6 +9,7 @@
 
 #include "catalog.h"
 #include "cleanup.h"
+#include "intake.h"
 #include "log.h"
 #include "trace.h"
 #include "xft_record.h"
@@ -20,7 +21,6 @@
 #define BEAT_FRESH_NS	 100000000ULL	/* the guest polls every 20 ms */
 #define BEAT_STALE_NS	 1000000000ULL
 #define SYNC_NS		 1000000000ULL
-#define END_ROOM	 4096	/* so that a full store still takes the end */
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
@@ -253,64 +253,6 @@ static int find_rings(struct recording *r, struct xf_err *err)
 	return 0;
 }
 
-/* One stretch, from guest RAM straight into the journal. */
-static int take_span(struct recording *r, struct ring *ring,
-		     const struct ring_span *span, struct xf_err *err)
-{
-	const struct trace_span *dst;
-	struct trace_span head;
-	int rc;
-
-	dst = journal_reserve(&r->j, sizeof(*dst) + span->len + END_ROOM, err);
-	if (!dst)
-		return -ENOSPC;
-	journal_write(&r->j, sizeof(*dst), span->data, span->len);
-	rc = ring_accept(ring, span, dst + 1, &r->klog, r->key.session, err);
-	if (rc < 0)
-		return rc;
-	head = (struct trace_span){
-		.session = r->key.session,
-		.cpu = ring->cpu,
-		.kind = ring->kind,
-		.epoch = span->epoch,
-		.nr = span->nr,
-		.base_tsc = span->base_tsc,
-		.records_before = span->records_before,
-		.offset = span->offset,
-		.len = span->len,
-	};
-	journal_write(&r->j, 0, &head, sizeof(head));
-	journal_add(&r->j, TRACE_SPAN, sizeof(*dst) + span->len);
-	return 0;
-}
-
-/*
- * Read what there is. A guest that writes faster than we read must not keep us
- * here: at most one ring's worth a call.
- */
-static int drain_ring(struct recording *r, struct ring *ring,
-		      struct xf_err *err)
-{
-	struct ring_span span;
-	uint32_t tries = 2 * ring->nr_subs;
-	int rc;
-
-	while (tries--) {
-		struct xf_err why;
-
-		rc = ring_next(ring, &span, &why);
-		if (!rc)
-			return 0;
-		if (rc > 0)
-			rc = take_span(r, ring, &span, &why);
-		if (rc == -ENOSPC)
-			return xf_fail(err, rc, "%s", why.msg);
-		if (rc < 0 && rc != -ESTALE)
-			xf_debug("%s", why.msg);
-	}
-	return 0;
-}
-
 /* What was drained counts from now on; off DAX it goes to the disk later. */
 static int commit(struct recording *r, uint64_t now, struct xf_err *err)
 {
@@ -319,6 +261,7 @@ static int commit(struct recording *r, uint64_t now, struct xf_err *err)
 	if (now < r->next_commit_ns)
 		return journal_failed(&r->j, err);
 	rc = journal_commit(&r->j, err);
+	journal_forget(&r->j);
 	r->next_commit_ns = now + r->spec.commit_ns;
 	if (now >= r->next_sync_ns) {
 		flusher_tick(&r->flusher, &r->j);
@@ -341,7 +284,8 @@ static int drain(struct recording *r, struct xf_err *err)
 	int rc = 0, committed;
 
 	for (size_t i = 0; !rc && !r->full && i < r->nr_rings; i++) {
-		rc = drain_ring(r, &r->rings[i], err);
+		rc = intake_ring(&r->j, &r->rings[i], &r->klog,
+				 r->key.session, err);
 		empty = empty && ring_unread(&r->rings[i]) <
 					 sizeof(struct xft_sub) + 1;
 	}

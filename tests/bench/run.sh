@@ -294,19 +294,35 @@ on() {
 	"$xft" -q guest stop "$guest"
 }
 
-# ---- decoding on the host ----
+# ---- recording and decoding on the host ----
+
+# What the recorder has beside the guest's RAM: its own, and of files.
+recorder_mb() {
+	local pid
+	pid=$(jq .pid "$XFTRACE_RUNTIME/rec/$guest/recorder.json")
+	awk '/^Rss(Anon|File):/ { kb += $2 } END { printf "%.1f", kb / 1024 }' \
+		"/proc/$pid/status"
+}
 
 decode() {
-	local records calls events xft_s dat_s ns dat_ns
+	local before after mb records calls events xft_s dat_s ns dat_ns
 	start_guest 6.1 --initrd "$bench/initrd-6.1" --mem 1G
 	in_guest 'cd /tmp && trace-cmd record -q -b 100000 -p function_graph \
 		-g __x64_sys_read calls read 1 20000 >/dev/null 2>&1 &&
 		cat trace.dat && rm trace.dat' >trace.dat || die "no trace.dat"
 	# What trace-cmd has no word for would not be compared with anything.
 	"$xft" -q on --ring-size 64M --no-args sys_read || die "no tracing"
+	before=$(recorder_mb)
 	in_guest 'calls read 1 100000 & calls read 1 100000; wait' >/dev/null
+	after=$(recorder_mb) mb=$(calc %.0f "$(status .trace_bytes) / 1e6")
 	"$xft" -q off -o graph.txt || die "no trace"
 	"$xft" -q guest stop "$guest"
+
+	title "The recorder's memory, without the guest's rings"
+	how "grep Rss /proc/PID/status"
+	row "before the first record" "$before" MiB
+	row "after $mb MB of trace" "$after" MiB
+	row "more than before" "$(calc %.1f "$after - $before")" MiB "<=32"
 	records=$(records_of graph.txt) calls=$(calls_of graph.txt)
 
 	title "Decoding on the host, user CPU time, least of 3:" \
@@ -376,19 +392,37 @@ ring() {
 store() {
 	local b=$O/stress/store_bench at=$work/store
 	[ -x "$b" ] || return 0
+	value() { sed -n "s/^$1 //p" figures; }
 	title "The store, processor time of one thread, best of 7"
-	how "store_bench append FILE; store_bench open FILE"
-	"$b" append "$at" >append || die "store_bench"
-	value() { sed -n "s/^$1 //p" append; }
+	how "store_bench append FILE"
+	"$b" append "$at" >figures || die "store_bench"
 	row "append and commit 64 KiB" "$(value append_gbs)" GB/s
-	row "memcpy() of 64 KiB into the same mapping" "$(value memcpy_gbs)" GB/s
+	row "memcpy() of 64 KiB to the same places" "$(value memcpy_gbs)" GB/s
 	row "append / memcpy()" "$(value ratio_percent)" % ">=70"
-	"$b" open "/dev/shm/xftrace-bench-$$.store" >append || die "store_bench"
+	how "store_bench transfer FILE"
+	"$b" transfer "$at" >figures || die "store_bench"
+	row "1 GiB from rings into the store" "$(value transfer_s)" s "<=0.327"
+	row "the same, into a file's pages for the first time" \
+		"$(value fresh_s)" s
+	row "the LVisor paper, from guest to host" 0.327 s
+	how "store_bench open FILE"
+	"$b" open "/dev/shm/xftrace-bench-$$.store" >figures || die "store_bench"
 	row "open a store with 10,000 traces, list them" "$(value open_ms)" ms "<=50"
-	how "store_bench sweep FILE: block, appended, memcpy(), GB/s"
-	"$b" sweep "$at" | while read -r block append memcpy; do
-		printf '  %10s B %10s %10s\n' "$block" "$append" "$memcpy"
-	done
+	sweep "$b" "$at"
+}
+
+# As a table, and as a picture in the folder of the benchmarks.
+sweep() { # STORE_BENCH FILE
+	local at=$bench/store-sweep block read write append
+	how "store_bench sweep FILE: 16 MiB in blocks; GB/s; a picture of it is" \
+		"in $at.svg"
+	"$1" sweep "$2" >"$at.txt" || die "store_bench"
+	printf '  %10s %12s %16s %16s\n' "block" "read" "into the store" appended
+	while read -r block read write append; do
+		printf '  %8s B %12s %16s %16s\n' "$block" "$read" "$write" "$append"
+	done <"$at.txt"
+	awk -f "$top/tests/bench/sweep.awk" "$at.txt" >"$at.svg" ||
+		die "no picture"
 }
 
 [ -x "$xft" ] || die "$xft is not built: make"

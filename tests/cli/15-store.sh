@@ -144,6 +144,32 @@ check "a damaged head: exit status 1" [ $? = 1 ]
 check "a damaged head: it can be repaired" grep -qE '^head +repairable' out
 check "store check --repair" sh -c '"$1" store check --repair --store broken >out' - "$xft"
 check "repaired" sh -c '"$1" store check --store broken >out' - "$xft"
+
+# What is damaged, and what is left of it
+keep() { "$xft" -q import --store damaged.store --name "$1" web.xft; }
+"$xft" -q store create --size 4M damaged.store
+keep one
+keep two
+place=$(grep -abo "a note" damaged.store | sed -n '2s/:.*//p')
+printf X | dd of=damaged.store bs=1 seek="$place" conv=notrunc status=none
+fails "a damaged trace" 1 "two: damaged at" "$xft" report --store damaged.store two
+"$xft" store check --repair --store damaged.store >out 2>stderr.txt
+check "it is not repaired" [ $? = 1 ]
+check "and the way out is named" grep -q 'store check --salvage' stderr.txt
+check "store check --salvage" sh -c \
+	'"$1" store check --salvage --store damaged.store >out' - "$xft"
+check "salvage says what it gave up" grep -qE 'contents .* repaired .*two: damaged' out
+check "it can be drawn without that" sh -c \
+	'"$1" report --store damaged.store two | grep -q "guest:     web"' - "$xft"
+check "the other is as it was" cmp -s <("$xft" report --store damaged.store one) \
+	<("$xft" report web.xft)
+place=$(grep -abo "two" damaged.store | sed -n '1s/:.*//p')
+printf X | dd of=damaged.store bs=1 seek="$place" conv=notrunc status=none
+check "a damaged entry has no name" is "$(names --store damaged.store)" "one ?"
+"$xft" -q store check --salvage --store damaged.store >out
+check "salvaged, it has one" is "$(names --store damaged.store)" "one lost-1"
+check "salvaged, all is well" sh -c '"$1" store check --store damaged.store >out' - "$xft"
+
 "$xft" store check --store garbage >out 2>stderr.txt
 check "no store: exit status 2" [ $? = 2 ]
 "$xft" store check --store nowhere >out 2>stderr.txt

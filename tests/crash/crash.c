@@ -810,7 +810,7 @@ static bool is_sound(struct level *l)
 	/* A reader first, of what is there as it is. */
 	if (!is_either(&st, &was, &will))
 		return false;
-	rc = check_media(&m, true, note_finding, NULL, &err);
+	rc = check_media(&m, CHECK_REPAIR, note_finding, NULL, &err);
 	if (rc < 0)
 		return wrong(err.msg);
 	if (rc)

@@ -37,11 +37,15 @@ mark mine
 guest=$second
 mark theirs
 check "report while it is recorded" until_true 20 drawn_has beta theirs
+"$xft" report beta >beta.txt
+check "the report says that it is" grep -q "still being recorded" beta.txt
+check "and not that it was interrupted" [ "$(grep -c "did not end" beta.txt)" = 0 ]
 check "show while it is recorded" is "$(field beta state)" recording
 fails "rm while it is recorded" 1 "trace 'beta' is in use" "$xft" rm beta
 check "mv while it is recorded" "$xft" mv beta gamma
 check "status has the new name" is "$(status trace)" gamma
 check "off of the second" off
+check "then it says nothing of it" [ "$(grep -c "still being" trace_graph.txt)" = 0 ]
 check "off of the second draws its trace" grep -q ' theirs-' trace_graph.txt
 check "the trace stays" is "$(field gamma state)" finished
 guest=$first
@@ -74,11 +78,21 @@ check "imported, it draws the same" \
 	cmp -s <("$xft" report --store other.store copy) <("$xft" report out.xft)
 
 # A store that is full
-"$xft" -q store create --size 8M small.store
+hooks() { in_guest 'wc -l </sys/kernel/tracing/enabled_functions'; }
+hooks_are_gone() { [ "$(hooks)" = 0 ]; }
+recorder_kb() {
+	awk '/^Rss(Anon|File):/ { kb += $2 } END { print kb }' "/proc/$(recorder)/status"
+}
+"$xft" -q store create --size 40M small.store
 on --store small.store --name small vfs_read
+before=$(recorder_kb)
 in_guest 'while :; do dd if=/etc/passwd of=/dev/null bs=8; done 2>/dev/null &
 	echo $! >/tmp/busy'
 check "full: status says so" until_true 120 state_is "store full"
+grown=$(($(recorder_kb) - before))
+check "the recorder has not grown with it: $grown kB" [ "$grown" -lt 28000 ]
+check "full: the guest's hooks are gone at once" until_true 60 hooks_are_gone
+check "full: status still says so" state_is "store full"
 # shellcheck disable=SC2016 # the guest's
 in_guest 'kill $(cat /tmp/busy)'
 check "full: off" off

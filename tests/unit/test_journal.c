@@ -145,7 +145,7 @@ static void test_pieces(void **state)
 		assert_int_equal(count_in(&st, name, n), 600);
 	}
 	store_close(&st);
-	assert_int_equal(check_file("a", false, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("a", CHECK_LOOK, NULL, NULL, &err), 0);
 }
 
 /* The writer is killed at any moment: a whole number of commits is left. */
@@ -204,6 +204,34 @@ static void test_killed(void **state)
 		assert_int_equal(catalog_remove(&st, "k", &err), 0);
 	}
 	assert_int_equal(blocks_free(&st), st.nr_blocks);
+	store_close(&st);
+}
+
+/* Written on DAX, gone on with elsewhere: the copy of a store is one, too. */
+static void test_moved(void **state)
+{
+	struct journal j;
+	struct store st;
+
+	make_store(&st, "a", 4 * MIB);
+	st.m.durable = true;
+	assert_int_equal(journal_create(&j, &st, "t", NULL), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(put_one(&j, 1, i, NULL), 0);
+	assert_int_equal(journal_commit(&j, NULL), 0);
+	journal_close(&j);
+	st.m.durable = false;
+	assert_int_equal(count_in(&st, "t", 1), 20);
+	assert_int_equal(journal_reopen(&j, &st, "t", NULL), 0);
+	assert_int_equal(count_chunks(&j, 1), 20);
+	assert_int_equal(put_one(&j, 1, 20, NULL), 0);
+	assert_int_equal(journal_commit(&j, NULL), 0);
+	journal_close(&j);
+	assert_int_equal(count_in(&st, "t", 1), 21);
+	st.m.durable = true;
+	assert_int_equal(journal_reopen(&j, &st, "t", NULL), 0);
+	assert_int_equal(count_chunks(&j, 1), 21);
+	journal_close(&j);
 	store_close(&st);
 }
 
@@ -280,7 +308,7 @@ static void test_damaged(void **state)
 	assert_int_equal(store_open(&st, "a", true, &err), 0);
 	assert_int_equal(count_in(&st, "t", 1), -EBADMSG);
 	/* Not where it is overwritten by somebody who means well. */
-	assert_int_equal(check_file("a", true, NULL, NULL, &err), 1);
+	assert_int_equal(check_file("a", CHECK_REPAIR, NULL, NULL, &err), 1);
 	assert_int_equal(count_in(&st, "t", 1), -EBADMSG);
 	store_close(&st);
 }
@@ -321,8 +349,8 @@ static void test_transfer(void **state)
 	/* One that is still written, too. */
 	assert_int_equal(transfer_export(&st, "shares", "g", &err), 0);
 	journal_close(&j);
-	assert_int_equal(check_file("f", false, NULL, NULL, &err), 0);
-	assert_int_equal(check_file("g", false, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("f", CHECK_LOOK, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("g", CHECK_LOOK, NULL, NULL, &err), 0);
 	assert_int_equal(stat("g", &s), 0);
 	assert_true(s.st_size < 110000);
 
@@ -395,7 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),     TEST(test_put),
 		TEST(test_pieces),   TEST(test_killed),
-		TEST(test_unsynced), TEST(test_damaged),
+		TEST(test_moved),	TEST(test_unsynced), TEST(test_damaged),
 		TEST(test_transfer), TEST(test_reader_races),
 	};
 

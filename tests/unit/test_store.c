@@ -217,8 +217,8 @@ static void test_noise(void **state)
 			}
 			store_close(&st);
 		}
-		(void)check_file("b", true, NULL, NULL, &err);
-		(void)check_file("b", false, NULL, NULL, &err);
+		(void)check_file("b", CHECK_REPAIR, NULL, NULL, &err);
+		(void)check_file("b", CHECK_LOOK, NULL, NULL, &err);
 	}
 	free(good);
 	free(bad);
@@ -292,7 +292,7 @@ static void test_processes(void **state)
 		}
 	}
 	store_close(&st);
-	assert_int_equal(check_file("a", true, NULL, NULL, &err), 0);
+	assert_int_equal(check_file("a", CHECK_REPAIR, NULL, NULL, &err), 0);
 }
 
 /* Until nothing fits; all that was committed stays. */

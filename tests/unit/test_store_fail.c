@@ -162,7 +162,7 @@ static void scenario(void)
 	acked.tried_remove = true;
 	acked.removed = acked.imported && !catalog_remove(&st, "u", NULL);
 	store_close(&st);
-	(void)check_file("a", true, NULL, NULL, NULL);
+	(void)check_file("a", CHECK_REPAIR, NULL, NULL, NULL);
 	if (!store_open(&st, "a", false, NULL)) {
 		(void)count_in(&st, "r", 1);
 		store_close(&st);
@@ -185,7 +185,7 @@ static void verify(void)
 
 	if (!acked.created)
 		return;
-	assert_int_equal(check_file("a", true, complain, NULL, &err), 0);
+	assert_int_equal(check_file("a", CHECK_REPAIR, complain, NULL, &err), 0);
 	assert_int_equal(store_open(&st, "a", true, &err), 0);
 	/* What failed may have happened: only its word was not synced. */
 	nr = count_in(&st, "r", 1);

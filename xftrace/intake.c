@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "intake.h"
+
+#include <errno.h>
+
+#include "log.h"
+#include "trace.h"
+
+#define END_ROOM 4096	/* so that a full store still takes the end */
+
+/* One stretch, from guest RAM straight into the journal. */
+static int take_span(struct journal *j, struct ring *ring,
+		     const struct ring_span *span, const struct klog *keys,
+		     uint32_t session, struct xf_err *err)
+{
+	const struct trace_span *dst;
+	struct trace_span head;
+	int rc;
+
+	dst = journal_reserve(j, sizeof(*dst) + span->len + END_ROOM, err);
+	if (!dst)
+		return -ENOSPC;
+	journal_write(j, sizeof(*dst), span->data, span->len);
+	rc = ring_accept(ring, span, dst + 1, keys, session, err);
+	if (rc < 0)
+		return rc;
+	head = (struct trace_span){
+		.session = session,
+		.cpu = ring->cpu,
+		.kind = ring->kind,
+		.epoch = span->epoch,
+		.nr = span->nr,
+		.base_tsc = span->base_tsc,
+		.records_before = span->records_before,
+		.offset = span->offset,
+		.len = span->len,
+	};
+	journal_write(j, 0, &head, sizeof(head));
+	journal_add(j, TRACE_SPAN, sizeof(*dst) + span->len);
+	return 0;
+}
+
+int intake_ring(struct journal *j, struct ring *ring, const struct klog *keys,
+		uint32_t session, struct xf_err *err)
+{
+	struct ring_span span;
+	uint32_t tries = 2 * ring->nr_subs;
+	int rc;
+
+	while (tries--) {
+		struct xf_err why;
+
+		rc = ring_next(ring, &span, &why);
+		if (!rc)
+			return 0;
+		if (rc > 0)
+			rc = take_span(j, ring, &span, keys, session, &why);
+		if (rc == -ENOSPC)
+			return xf_fail(err, rc, "%s", why.msg);
+		if (rc < 0 && rc != -ESTALE)
+			xf_debug("%s", why.msg);
+	}
+	return 0;
+}

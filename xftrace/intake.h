@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * intake -- records from a ring in guest RAM into a trace, in one copy.
+ *
+ * They go straight to where they stay, are checked there, and are added as a
+ * chunk or given up; the caller commits.
+ */
+#ifndef XF_INTAKE_H
+#define XF_INTAKE_H
+
+#include "journal.h"
+#include "ring.h"
+
+/*
+ * Read what there is, at most about one lap: a guest that writes faster must not
+ * keep us here. Stretches that are damaged or overwritten meanwhile are left
+ * out, and counted in @ring. -ENOSPC: the store takes no more.
+ */
+int intake_ring(struct journal *j, struct ring *ring, const struct klog *keys,
+		uint32_t session, struct xf_err *err);
+
+#endif
