@@ -451,6 +451,11 @@ int memfile_map_writable(struct memfile *mf, uint64_t gpa, size_t len,
 	return 0;
 }
 
+int memfile_fd(const struct memfile *mf, size_t i)
+{
+	return mf->map[i]->fd;
+}
+
 struct walk {
 	const struct memfile_slot *slot;
 	memfile_extent_fn fn;

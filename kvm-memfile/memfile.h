@@ -108,6 +108,9 @@ int memfile_check(const struct memfile *mf, struct xf_err *err);
 int memfile_map_writable(struct memfile *mf, uint64_t gpa, size_t len,
 			 void **ret_ptr, struct xf_err *err);
 
+/* The file behind map[@i]: who gives up other files keeps that one. */
+int memfile_fd(const struct memfile *mf, size_t i);
+
 /* Called with each stretch of @len bytes that the host has memory for. */
 typedef int (*memfile_extent_fn)(void *arg, uint64_t gpa, const void *ptr,
 				 size_t len);
