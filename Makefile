@@ -24,7 +24,7 @@ say	= @printf '  %-7s %s\n'
 MAKEFLAGS += --no-print-directory
 endif
 
-PKGS	:= jansson libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
+PKGS	:= jansson libseccomp libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter

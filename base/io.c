@@ -162,9 +162,14 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
 	return io_replace_commit(&r, mode, err);
 }
 
+const char *io_temporary(void)
+{
+	return getenv("TMPDIR") ?: "/tmp";
+}
+
 int io_open_unnamed(const char *beside, struct xf_err *err)
 {
-	const char *tmp = getenv("TMPDIR") ?: "/tmp";
+	const char *tmp = io_temporary();
 	_cleanup_free_ char *name = NULL;
 	int fd;
 

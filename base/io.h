@@ -57,6 +57,8 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode,
  * temporary files do. Returns the descriptor.
  */
 int io_open_unnamed(const char *beside, struct xf_err *err);
+/* The folder where temporary files lie. */
+const char *io_temporary(void);
 
 /* mkdir -p: missing parents too, all with @mode. */
 int io_make_folders(const char *path, mode_t mode, struct xf_err *err);

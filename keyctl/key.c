@@ -2,6 +2,7 @@
 #include "key.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -20,5 +21,6 @@ int key_next(struct key_ctl *k, struct klog_entry *ret_entry,
 	e.time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
 	k->epoch = e.epoch;
 	*ret_entry = e;
+	explicit_bzero(&e, sizeof(e));
 	return 0;
 }

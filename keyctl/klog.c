@@ -3,43 +3,28 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
-#include <sys/mman.h>
+
+#include "secret.h"
 
 void klog_init(struct klog *k)
 {
 	*k = (struct klog){ 0 };
 }
 
-static void release(struct klog_entry *entries, size_t cap)
-{
-	if (!entries)
-		return;
-	explicit_bzero(entries, cap * sizeof(*entries));
-	munmap(entries, cap * sizeof(*entries));
-}
-
 void klog_deinit(struct klog *k)
 {
-	release(k->entries, k->cap);
+	secret_free(k->entries, k->cap * sizeof(*k->entries));
 	*k = (struct klog){ 0 };
 }
 
 static int grow(struct klog *k, struct xf_err *err)
 {
 	size_t cap = k->cap ? k->cap * 2 : 4096 / sizeof(*k->entries);
-	struct klog_entry *e;
+	struct klog_entry *e = secret_grow(k->entries, k->cap * sizeof(*e),
+					   cap * sizeof(*e));
 
-	e = mmap(NULL, cap * sizeof(*e), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (e == MAP_FAILED)
+	if (!e)
 		return xf_fail_errno(err, "no memory for the Klog");
-	/* Best effort: RLIMIT_MEMLOCK may be small. */
-	(void)mlock(e, cap * sizeof(*e));
-	(void)madvise(e, cap * sizeof(*e), MADV_DONTDUMP);
-	if (k->nr)
-		memcpy(e, k->entries, k->nr * sizeof(*e));
-	release(k->entries, k->cap);
 	k->entries = e;
 	k->cap = cap;
 	return 0;

@@ -7,15 +7,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "io.h"
+#include "sigbus.h"
 
 #define PAGE	     4096u
 #define MAX_SEGMENTS 4096u
+#define OPEN_FLAGS   (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
 
 struct core {
 	const char *path;	/* borrowed */
@@ -25,7 +26,7 @@ struct core {
 
 bool memcore_is(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, OPEN_FLAGS);
 	char magic[SELFMAG];
 
 	return fd >= 0 && read(fd, magic, SELFMAG) == SELFMAG &&
@@ -152,26 +153,45 @@ static int add_file(struct memslots *ms, const char *path, struct xf_err *err)
 	return 0;
 }
 
-int memcore_slots(struct memslots *ms, const char *path, struct xf_err *err)
+/* The rules for guest memory are those for it in a core, too. */
+static int open_core(const char *path, enum memfile_flags flags, uint64_t *len,
+		     struct xf_err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct core c = { .path = path };
+	_cleanup_close_ int fd = open(path, OPEN_FLAGS);
 	struct stat st;
-	void *map;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st))
+		return xf_fail_errno(err, "%s", path);
+	rc = memfile_check_access(path, &st, flags, err);
+	if (rc)
+		return rc;
+	*len = st.st_size;
+	return xf_take_fd(fd);
+}
+
+int memcore_slots(struct memslots *ms, const char *path,
+		  enum memfile_flags flags, struct xf_err *err)
+{
+	struct core c = { .path = path };
+	struct sigbus_map map = { 0 };
+	_cleanup_close_ int fd = open_core(path, flags, &c.len, err);
 	int rc;
 
 	*ms = (struct memslots)MEMSLOTS_INIT;
-	if (fd < 0 || fstat(fd, &st))
-		return xf_fail_errno(err, "%s", path);
-	c.len = st.st_size;
-	map = mmap(NULL, c.len, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return xf_fail_errno(err, "%s", path);
-	c.base = map;
+	if (fd < 0)
+		return fd;
+	rc = sigbus_map_file(&map, fd, c.len);
+	if (rc)
+		return xf_fail(err, rc, "%s: %s", path, strerror(-rc));
+	c.base = map.addr;
 	rc = add_file(ms, path, err);
 	rc = rc ? rc : add_segments(ms, &c, err);
+	if (sigbus_faults(&map))
+		rc = xf_fail(err, -EIO, "%s: was cut short while it was read",
+			     path);
 	if (rc)
 		memslots_deinit(ms);
-	munmap(map, c.len);
+	sigbus_unmap_file(&map);
 	return rc;
 }

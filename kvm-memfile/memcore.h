@@ -12,12 +12,14 @@
 #include <stdbool.h>
 
 #include "err.h"
+#include "memfile.h"
 #include "memslot.h"
 
 /* Does the file begin as one? */
 bool memcore_is(const char *path);
 
-/* -EBADMSG: damaged. -ENOEXEC: not of an x86-64 guest. */
-int memcore_slots(struct memslots *ms, const char *path, struct xf_err *err);
+/* -EPERM: as memfile_open(). -EBADMSG: damaged. -ENOEXEC: not of an x86-64 guest. */
+int memcore_slots(struct memslots *ms, const char *path,
+		  enum memfile_flags flags, struct xf_err *err);
 
 #endif

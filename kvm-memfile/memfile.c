@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +13,7 @@
 #include <sys/vfs.h>
 
 #include "cleanup.h"
-
-/* All mappings of all memfiles in this process: what SIGBUS looks through. */
-#define MAX_MAPS 256
+#include "sigbus.h"
 
 /* Bytes, of one call of memfile_for_each_extent()'s callback. */
 #define MAX_EXTENT (2u << 20)
@@ -26,21 +21,11 @@
 /* Bits of a mode that let somebody else read or write. */
 #define OTHERS_RW 066
 
-/* A piece of a file, mapped. The handler of SIGBUS reads and marks it. */
+/* A piece of a file, mapped. */
 struct memfile_map {
-	uint8_t *addr;
-	size_t len;
-	uint64_t off;		/* in the file, of addr[0] */
-	size_t page_size;	/* more than 4096 on hugetlbfs */
-	int prot;
-	int fd;			/* owned */
+	struct sigbus_map at;	/* fd is owned */
 	char *name;		/* owned; for messages */
-	atomic_uint faults;	/* pages that were missing */
 };
-
-static _Atomic(struct memfile_map *) all_maps[MAX_MAPS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction old_action;
 
 static uint64_t round_down(uint64_t v, uint64_t unit)
 {
@@ -52,92 +37,12 @@ static uint64_t round_up(uint64_t v, uint64_t unit)
 	return round_down(v + unit - 1, unit);
 }
 
-/*
- * Put zeros where the file has nothing any more. If it was truncated that is
- * all the rest, done at once: a fault for each page would take too long.
- * fstat() and mmap() are plain system calls, fit for a signal handler.
- */
-static bool patch(struct memfile_map *m, size_t pos)
-{
-	size_t start = round_down(pos, m->page_size), len = m->page_size;
-	struct stat st;
-
-	if (!fstat(m->fd, &st) && m->off + start >= (uint64_t)st.st_size)
-		len = m->len - start;
-	if (mmap(m->addr + start, len, m->prot,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		 0) == MAP_FAILED)
-		return false;
-	atomic_fetch_add(&m->faults, 1);
-	return true;
-}
-
-static void on_sigbus(int sig, siginfo_t *info, void *context)
-{
-	int saved = errno;
-
-	for (size_t i = 0; i < MAX_MAPS && info->si_code > 0; i++) {
-		struct memfile_map *m = atomic_load(&all_maps[i]);
-		size_t pos;
-
-		if (!m)
-			continue;
-		pos = (uintptr_t)info->si_addr - (uintptr_t)m->addr;
-		if (pos < m->len && patch(m, pos)) {
-			errno = saved;
-			return;
-		}
-	}
-	/* Not ours: let it happen again to who was there before us. */
-	sigaction(SIGBUS, &old_action, NULL);
-	if (info->si_code <= 0)
-		raise(sig);
-	errno = saved;
-}
-
-/* Again with each mapping, as others may have set theirs in between. */
-static void install_handler(void)
-{
-	struct sigaction sa = { .sa_sigaction = on_sigbus,
-				.sa_flags = SA_SIGINFO | SA_ONSTACK };
-	struct sigaction old;
-
-	sigaction(SIGBUS, NULL, &old);
-	if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == on_sigbus)
-		return;
-	old_action = old;
-	sigaction(SIGBUS, &sa, NULL);
-}
-
-static int publish(struct memfile_map *m, struct xf_err *err)
-{
-	size_t i = 0;
-
-	pthread_mutex_lock(&lock);
-	install_handler();
-	while (i < MAX_MAPS && atomic_load(&all_maps[i]))
-		i++;
-	if (i < MAX_MAPS)
-		atomic_store(&all_maps[i], m);
-	pthread_mutex_unlock(&lock);
-	if (i == MAX_MAPS)
-		return xf_fail(err, -EMFILE,
-			       "%s: this process has %d pieces of guest RAM "
-			       "mapped already",
-			       m->name, MAX_MAPS);
-	return 0;
-}
-
 static void map_destroy(struct memfile_map *m)
 {
-	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < MAX_MAPS; i++)
-		if (atomic_load(&all_maps[i]) == m)
-			atomic_store(&all_maps[i], NULL);
-	pthread_mutex_unlock(&lock);
-	if (m->addr)
-		munmap(m->addr, m->len);
-	xf_closep(&m->fd);
+	sigbus_forget(&m->at);
+	if (m->at.addr)
+		munmap(m->at.addr, m->at.len);
+	xf_closep(&m->at.fd);
 	free(m->name);
 	free(m);
 }
@@ -154,38 +59,57 @@ static int map_create(struct memfile *mf, int fd, const char *name, int prot,
 		reallocarray(mf->map, mf->nr_maps + 1, sizeof(*mf->map));
 	struct statfs fs;
 	void *addr;
-	int rc;
 
 	if (m)
-		m->fd = fd;
+		m->at.fd = fd;
 	else
 		close(fd);
 	if (more)
 		mf->map = more;
 	if (!m || !more)
 		return xf_fail(err, -ENOMEM, "%s: out of memory", name);
-	m->prot = prot;
-	m->page_size = XF_PAGE_SIZE;
+	m->at.prot = prot;
+	m->at.page_size = XF_PAGE_SIZE;
 	m->name = strdup(name);
 	if (!m->name)
 		return xf_fail(err, -ENOMEM, "%s: out of memory", name);
 	if (!fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
-		m->page_size = fs.f_bsize;
-	m->off = round_down(off, m->page_size);
-	m->len = round_up(end, m->page_size) - m->off;
-	addr = mmap(NULL, m->len, prot, MAP_SHARED, fd, m->off);
+		m->at.page_size = fs.f_bsize;
+	m->at.off = round_down(off, m->at.page_size);
+	m->at.len = round_up(end, m->at.page_size) - m->at.off;
+	addr = mmap(NULL, m->at.len, prot, MAP_SHARED, fd, m->at.off);
 	if (addr == MAP_FAILED)
 		return xf_fail_errno(err, "%s: cannot map %zu bytes", name,
-				     m->len);
-	m->addr = addr;
+				     m->at.len);
+	m->at.addr = addr;
 	/* A core file of ours is no place for a guest's memory. */
-	madvise(addr, m->len, MADV_DONTDUMP);
-	rc = publish(m, err);
-	if (rc)
-		return rc;
+	madvise(addr, m->at.len, MADV_DONTDUMP);
+	if (!sigbus_watch(&m->at))
+		return xf_fail(err, -EMFILE,
+			       "%s: this process has too many pieces of files "
+			       "mapped already", name);
 	mf->map[mf->nr_maps++] = *ret = m;
 	m = NULL;
 	return 0;
+}
+
+/* What has no name can only be had through QEMU's own process. */
+static bool is_open(const struct stat *st)
+{
+	return st->st_mode & OTHERS_RW && st->st_nlink;
+}
+
+int memfile_check_access(const char *name, const struct stat *st,
+			 enum memfile_flags flags, struct xf_err *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return xf_fail(err, -EINVAL, "%s: not a regular file", name);
+	if (!is_open(st) || flags & MEMFILE_ALLOW_OPEN)
+		return 0;
+	return xf_fail(err, -EPERM,
+		       "%s: guest RAM with mode %04o is open to other "
+		       "users: chmod 600 it, or start QEMU under umask 077",
+		       name, st->st_mode & 07777);
 }
 
 static int check_file(struct memfile *mf, const struct memslot_file *f,
@@ -193,31 +117,24 @@ static int check_file(struct memfile *mf, const struct memslot_file *f,
 		      struct xf_err *err)
 {
 	struct stat st;
+	int rc;
 
 	if (fstat(f->fd, &st))
 		return xf_fail_errno(err, "%s", f->name);
-	if (!S_ISREG(st.st_mode))
-		return xf_fail(err, -EINVAL, "%s: not a regular file", f->name);
 	if (st.st_uid && st.st_uid != geteuid() && st.st_uid != qemu)
 		return xf_fail(err, -EPERM,
 			       "%s: belongs to user %u, neither to us nor to "
 			       "QEMU's user",
 			       f->name, st.st_uid);
+	rc = memfile_check_access(f->name, &st, flags, err);
+	if (rc)
+		return rc;
 	if ((uint64_t)st.st_size < end)
 		return xf_fail(err, -ESTALE,
 			       "%s: has %" PRIu64 " bytes, but the guest's RAM "
 			       "reaches to %" PRIu64,
 			       f->name, (uint64_t)st.st_size, end);
-	/* What has no name can only be had through QEMU's own process. */
-	if (!(st.st_mode & OTHERS_RW) || !st.st_nlink)
-		return 0;
-	if (!(flags & MEMFILE_ALLOW_OPEN))
-		return xf_fail(err, -EPERM,
-			       "%s: guest RAM with mode %04o is open to other "
-			       "users: chmod 600 it, or start QEMU under umask "
-			       "077",
-			       f->name, st.st_mode & 07777);
-	mf->open_ram = true;
+	mf->open_ram |= is_open(&st);
 	return 0;
 }
 
@@ -258,7 +175,7 @@ static int map_file(struct memfile *mf, const struct memslots *ms, size_t nr,
 			mf->slot[i] = (struct memfile_slot){
 				.gpa = s->gpa,
 				.len = s->len,
-				.ptr = m->addr + (s->off - m->off),
+				.ptr = m->at.addr + (s->off - m->at.off),
 				.map = m
 			};
 	}
@@ -356,9 +273,9 @@ static int check_map(const struct memfile_map *m, struct xf_err *err)
 {
 	struct stat st;
 
-	if (!atomic_load_explicit(&m->faults, memory_order_relaxed))
+	if (!sigbus_faults(&m->at))
 		return 0;
-	if (!fstat(m->fd, &st) && (uint64_t)st.st_size < m->off + m->len)
+	if (!fstat(m->at.fd, &st) && (uint64_t)st.st_size < m->at.off + m->at.len)
 		return xf_fail(err, -EIO,
 			       "%s: the guest's RAM file was truncated",
 			       m->name);
@@ -437,8 +354,8 @@ int memfile_map_writable(struct memfile *mf, uint64_t gpa, size_t len,
 			       len, MEMFILE_MAX_WRITABLE);
 	if (!s || !len || len > s->len - (gpa - s->gpa))
 		return not_ram(gpa, err);
-	off = s->map->off + (s->ptr - s->map->addr) + (gpa - s->gpa);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->map->fd);
+	off = s->map->at.off + (s->ptr - s->map->at.addr) + (gpa - s->gpa);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->map->at.fd);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return xf_fail_errno(err, "%s: cannot be opened for writing",
@@ -447,8 +364,13 @@ int memfile_map_writable(struct memfile *mf, uint64_t gpa, size_t len,
 			off + len, &m, err);
 	if (rc)
 		return rc;
-	*ret_ptr = m->addr + (off - m->off);
+	*ret_ptr = m->at.addr + (off - m->at.off);
 	return 0;
+}
+
+int memfile_fd(const struct memfile *mf, size_t i)
+{
+	return mf->map[i]->at.fd;
 }
 
 struct walk {
@@ -474,7 +396,7 @@ static int read_extent(struct walk *w, uint64_t off, size_t len)
 		return xf_fail(w->err, -ENOMEM, "out of memory");
 	while (done < len) {
 		ssize_t n =
-			pread(m->fd, w->bounce + done, len - done, off + done);
+			pread(m->at.fd, w->bounce + done, len - done, off + done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -493,12 +415,12 @@ static int walk_data(struct walk *w, uint64_t off, uint64_t end)
 	const struct memfile_map *m = s->map;
 
 	while (off < end) {
-		const uint8_t *ptr = m->addr + (off - m->off);
+		const uint8_t *ptr = m->at.addr + (off - m->at.off);
 		size_t len = end - off < MAX_EXTENT ? end - off : MAX_EXTENT;
 		uint64_t gpa = s->gpa + (ptr - s->ptr);
 		int rc = 0;
 
-		if (m->page_size != XF_PAGE_SIZE) {
+		if (m->at.page_size != XF_PAGE_SIZE) {
 			rc = read_extent(w, off, len);
 			ptr = w->bounce;
 		}
@@ -517,10 +439,10 @@ static int walk_slot(struct walk *w)
 {
 	const struct memfile_slot *s = w->slot;
 	const struct memfile_map *m = s->map;
-	uint64_t off = m->off + (s->ptr - m->addr), end = off + s->len;
+	uint64_t off = m->at.off + (s->ptr - m->at.addr), end = off + s->len;
 
 	while (off < end) {
-		off_t data = lseek(m->fd, off, SEEK_DATA);
+		off_t data = lseek(m->at.fd, off, SEEK_DATA);
 		off_t hole;
 		int rc;
 
@@ -528,7 +450,7 @@ static int walk_slot(struct walk *w)
 			return 0;	/* no data up to the end of the file */
 		if (data < 0)
 			data = off;	/* cannot tell: take it all */
-		hole = lseek(m->fd, data, SEEK_HOLE);
+		hole = lseek(m->at.fd, data, SEEK_HOLE);
 		if (hole < 0 || (uint64_t)hole > end)
 			hole = end;
 		/* Files of small blocks may have holes within a page. */

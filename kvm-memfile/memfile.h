@@ -16,10 +16,7 @@
  *
  * If a file is truncated (or a page cannot be had from the host), the
  * memory that is missing reads as zeros and the memfile is marked: from then
- * on memfile_read() and memfile_check() fail with -EIO. For that the process
- * has a SIGBUS handler, installed by memfile_open(); a SIGBUS that
- * is none of ours goes to who was there before. It calls fstat() and mmap(): a
- * system call filter must let them pass.
+ * on memfile_read() and memfile_check() fail with -EIO (base/sigbus.h).
  *
  * Any number of threads may read. One may open, map or close, and a memfile
  * that is being changed may not be read meanwhile.
@@ -30,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "err.h"
 #include "memslot.h"
@@ -72,6 +70,9 @@ struct memfile {
  */
 int memfile_open(struct memfile *mf, const struct memslots *ms,
 		 enum memfile_flags flags, struct xf_err *err);
+/* May this file of guest memory be taken at all? -EINVAL, -EPERM as above. */
+int memfile_check_access(const char *name, const struct stat *st,
+			 enum memfile_flags flags, struct xf_err *err);
 /* Also fine on MEMFILE_INIT and when called twice. */
 void memfile_close(struct memfile *mf);
 
@@ -107,6 +108,9 @@ int memfile_check(const struct memfile *mf, struct xf_err *err);
  */
 int memfile_map_writable(struct memfile *mf, uint64_t gpa, size_t len,
 			 void **ret_ptr, struct xf_err *err);
+
+/* The file behind map[@i]: who gives up other files keeps that one. */
+int memfile_fd(const struct memfile *mf, size_t i);
 
 /* Called with each stretch of @len bytes that the host has memory for. */
 typedef int (*memfile_extent_fn)(void *arg, uint64_t gpa, const void *ptr,

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libpmem.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,97 +12,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "sigbus.h"
 
 #define PAGE 4096ULL
-
-/* ---- SIGBUS ---- */
-
-/*
- * A mapping that the handler looks after. The table has a fixed place and its
- * words are atomic, as a handler can neither lock nor follow a list that
- * another thread changes.
- */
-struct media_watch {
-	uintptr_t base; /* 0: free; written last */
-	size_t len;
-	int failed;
-};
-
-static struct media_watch watches[64];
-static struct sigaction before;
-
-static struct media_watch *watch_of(uintptr_t addr)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(watches); i++) {
-		struct media_watch *w = &watches[i];
-		uintptr_t base = __atomic_load_n(&w->base, __ATOMIC_ACQUIRE);
-
-		if (base && addr - base < w->len)
-			return w;
-	}
-	return NULL;
-}
-
-/* Not ours: as if we had never been here. */
-static void pass_on(int sig, siginfo_t *info, void *context)
-{
-	if (before.sa_flags & SA_SIGINFO) {
-		before.sa_sigaction(sig, info, context);
-	} else if (before.sa_handler == SIG_DFL ||
-		   before.sa_handler == SIG_IGN) {
-		/* The access is tried again and ends the process. */
-		signal(sig, SIG_DFL);
-	} else {
-		before.sa_handler(sig);
-	}
-}
-
-static void on_sigbus(int sig, siginfo_t *info, void *context)
-{
-	uintptr_t addr = (uintptr_t)info->si_addr;
-	struct media_watch *w = watch_of(addr);
-	int saved = errno;
-
-	if (!w ||
-	    mmap((void *)(addr & ~(PAGE - 1)), PAGE, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		pass_on(sig, info, context);
-	else
-		__atomic_store_n(&w->failed, 1, __ATOMIC_RELEASE);
-	errno = saved;
-}
-
-/* With each mapping: somebody may have put his own in its place meanwhile. */
-static void install(void)
-{
-	struct sigaction a = { .sa_sigaction = on_sigbus,
-			       .sa_flags = SA_SIGINFO | SA_NODEFER };
-	struct sigaction now;
-
-	if (sigaction(SIGBUS, NULL, &now) || now.sa_sigaction == on_sigbus)
-		return;
-	before = now;
-	sigaction(SIGBUS, &a, NULL);
-}
-
-static struct media_watch *watch(const void *base, size_t len)
-{
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct media_watch *w = NULL;
-
-	pthread_mutex_lock(&lock);
-	install();
-	for (size_t i = 0; i < ARRAY_SIZE(watches) && !w; i++)
-		if (!watches[i].base)
-			w = &watches[i];
-	if (w) {
-		w->len = len;
-		w->failed = 0;
-		__atomic_store_n(&w->base, (uintptr_t)base, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&lock);
-	return w;
-}
 
 /* ---- the two real ways to the media ---- */
 
@@ -174,6 +84,24 @@ static const struct media_ops cache_way = {
 
 /* ---- files ---- */
 
+/* Where it lies must not move, and a struct media may be copied. */
+static int watch(struct media *m, struct xf_err *err)
+{
+	m->watch = calloc(1, sizeof(*m->watch));
+	if (!m->watch)
+		return xf_fail(err, -ENOMEM, "%s: out of memory", m->path);
+	*m->watch = (struct sigbus_map){
+		.addr = m->base,
+		.len = (m->len + PAGE - 1) & ~(PAGE - 1),
+		.page_size = PAGE,
+		.prot = PROT_READ | (m->writable ? PROT_WRITE : 0),
+		.fd = m->fd,
+	};
+	if (sigbus_watch(m->watch))
+		return 0;
+	return xf_fail(err, -EMFILE, "%s: too many stores are open", m->path);
+}
+
 /*
  * libpmem maps for writing only, which a reader may not be allowed to do, and
  * takes a name, which may mean another file by now: through /proc it takes our
@@ -206,11 +134,7 @@ static int map_file(struct media *m, struct xf_err *err)
 	m->len = mapped;
 	m->durable = pmem;
 	m->ops = pmem ? &pmem_way : &cache_way;
-	m->watch = watch(p, mapped);
-	if (!m->watch)
-		return xf_fail(err, -EMFILE, "%s: too many stores are open",
-			       m->path);
-	return 0;
+	return watch(m, err);
 }
 
 static int open_file(struct media *m, const char *path, int flags,
@@ -274,7 +198,8 @@ void media_close(struct media *m)
 	if (!m->path)
 		return;
 	if (m->watch)
-		__atomic_store_n(&m->watch->base, 0, __ATOMIC_RELEASE);
+		sigbus_forget(m->watch);
+	free(m->watch);
 	if (m->base && m->writable)
 		pmem_unmap(m->base, m->len);
 	else if (m->base)
@@ -289,7 +214,7 @@ void media_close(struct media *m)
 /* A page was lost: what goes there is lost too, and so must be what follows. */
 static bool is_lost(const struct media *m)
 {
-	return m->watch && __atomic_load_n(&m->watch->failed, __ATOMIC_ACQUIRE);
+	return m->watch && sigbus_faults(m->watch);
 }
 
 void media_copy(struct media *m, uint64_t off, const void *src, size_t len)

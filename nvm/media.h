@@ -30,7 +30,7 @@
 #include "err.h"
 
 struct media;
-struct media_watch;
+struct sigbus_map;
 
 /* How stores reach the media; tests have one that keeps a log. */
 struct media_ops {
@@ -46,7 +46,7 @@ struct media {
 	uint8_t *base;
 	uint64_t len;
 	const struct media_ops *ops;
-	struct media_watch *watch; /* where SIGBUS leaves its mark, or NULL */
+	struct sigbus_map *watch; /* where SIGBUS leaves its mark, or NULL */
 	int fd;
 	bool writable;
 	bool durable;		/* a fence is; no sync needed */

@@ -8,7 +8,8 @@ packages() {
 		case $purpose in
 		build)	echo gcc make pkg-config libc6-dev libjansson-dev \
 				libtraceevent-dev libtracefs-dev libelf-dev \
-				libpmem-dev liblzma-dev libzstd-dev zlib1g-dev ;;
+				libpmem-dev libseccomp-dev liblzma-dev \
+				libzstd-dev zlib1g-dev ;;
 		# gcc-12 compiled both kernels; their objtool runs with libelf.
 		guest)	echo make gcc gcc-12 libc6-dev libelf-dev xz-utils \
 				qemu-system-x86 busybox-static cpio kmod socat ;;

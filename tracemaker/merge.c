@@ -249,6 +249,9 @@ void merge_init(struct merge *m, const struct trace *t,
 
 void merge_deinit(struct merge *m)
 {
+	/* Each has the key of its span. */
+	if (m->streams)
+		explicit_bzero(m->streams, m->nr_streams * sizeof(*m->streams));
 	free(m->streams);
 	free(m->heap);
 	hostclock_deinit(&m->clock);

@@ -1,45 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "cleanup.h"
 #include "io.h"
+#include "sigbus.h"
 #include "symtab.h"
 #include "vmlinuz.h"
 
 #define MAP_TEXT_MAX (256u << 20) /* bytes; SYMTAB_MAX lines need less */
 
 struct mapping {
-	void *data; /* NULL: nothing mapped */
+	struct sigbus_map at; /* .addr NULL: nothing mapped */
 	size_t len;
+	int fd;
 };
 
 static void mapping_deinit(struct mapping *m)
 {
-	if (m->data)
-		munmap(m->data, m->len);
+	sigbus_unmap_file(&m->at);
+	xf_closep(&m->fd);
 }
 
 /*
  * A vmlinux with debug information is half a gigabyte, of which little is
  * read: map it. Files that have no size, such as those in /proc, stay unmapped.
  */
-static int map_file(const char *path, struct mapping *ret, struct xf_err *err)
+static int map_file(const char *path, struct mapping *m, struct xf_err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat stat;
-	void *p;
+	int rc;
 
-	if (fd < 0 || fstat(fd, &stat))
+	m->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (m->fd < 0 || fstat(m->fd, &stat))
 		return xf_fail_errno(err, "%s", path);
 	if (!S_ISREG(stat.st_mode) || !stat.st_size)
 		return 0;
-	p = mmap(NULL, stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return xf_fail_errno(err, "%s", path);
-	*ret = (struct mapping){p, stat.st_size};
-	return 0;
+	m->len = stat.st_size;
+	rc = sigbus_map_file(&m->at, m->fd, m->len);
+	return rc ? xf_fail(err, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
 static int load_vmlinuz(struct symtab *st, const void *data, size_t len,
@@ -58,7 +59,7 @@ static int load_vmlinuz(struct symtab *st, const void *data, size_t len,
 int symtab_open(const char *path, struct symtab **ret, struct xf_err *err)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
-	_cleanup_(mapping_deinit) struct mapping file = {0};
+	_cleanup_(mapping_deinit) struct mapping file = { .fd = -1 };
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
 	const char *data;
 	size_t len;
@@ -66,7 +67,7 @@ int symtab_open(const char *path, struct symtab **ret, struct xf_err *err)
 
 	if (rc)
 		return rc;
-	data = file.data;
+	data = (const char *)file.at.addr;
 	len = file.len;
 	if (!data) {
 		rc = io_read_file(path, MAP_TEXT_MAX, &text, err);
@@ -87,6 +88,8 @@ int symtab_open(const char *path, struct symtab **ret, struct xf_err *err)
 			     "System.map");
 	else
 		rc = symtab_load_map(st, data, len, err);
+	if (sigbus_faults(&file.at))
+		rc = xf_fail(err, -EIO, "was cut short while it was read");
 	if (rc)
 		return xf_prefix(err, rc, "%s", path);
 	*ret = xf_take(st);

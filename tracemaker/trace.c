@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "secret.h"
 #include "xft_abi.h"
 
 #define MAX_SESSIONS 65536
@@ -39,9 +40,7 @@ void trace_deinit(struct trace *t)
 		free(t->rings[i].spans);
 	for (size_t i = 0; i < t->nr_host_cpus; i++)
 		free(t->host_cpus[i].pages);
-	if (t->keys)
-		explicit_bzero(t->keys, t->nr_keys * sizeof(*t->keys));
-	free(t->keys);
+	secret_free(t->keys, t->cap_keys * sizeof(*t->keys));
 	free(t->rings);
 	free(t->host_cpus);
 	free(t->sessions);
@@ -140,6 +139,17 @@ static int add_modules(struct trace *t, const void *data, size_t len,
 	return symtab_unpack_more(s->symbols, data, len, err);
 }
 
+static void grow_keys(struct trace *t)
+{
+	size_t cap = t->cap_keys ? t->cap_keys * 2 : 4096 / sizeof(*t->keys);
+
+	t->keys = secret_grow(t->keys, t->cap_keys * sizeof(*t->keys),
+			      cap * sizeof(*t->keys));
+	if (!t->keys)
+		abort();
+	t->cap_keys = cap;
+}
+
 static int add_key(struct trace *t, const void *data, size_t len,
 		   struct xf_err *err)
 {
@@ -154,8 +164,9 @@ static int add_key(struct trace *t, const void *data, size_t len,
 		     (k.session == last->session && k.epoch <= last->epoch)))
 		return xf_fail(err, -EBADMSG, "trace: keys out of order");
 	if (t->nr_keys == t->cap_keys)
-		t->keys = grow(t->keys, &t->cap_keys, sizeof(*t->keys));
+		grow_keys(t);
 	t->keys[t->nr_keys++] = k;
+	explicit_bzero(&k, sizeof(k));
 	return 0;
 }
 

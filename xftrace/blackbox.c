@@ -86,6 +86,7 @@ static int open_ram(struct target *t, const char *file, bool allow_open,
 {
 	static const uint64_t lowmem[] = { 0, MEMSLOT_LOWMEM_PC,
 					   MEMSLOT_LOWMEM_Q35 };
+	enum memfile_flags flags = allow_open ? MEMFILE_ALLOW_OPEN : 0;
 	int rc = -ENOENT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(lowmem) && rc == -ENOENT; i++) {
@@ -93,11 +94,9 @@ static int open_ram(struct target *t, const char *file, bool allow_open,
 		bool core = memcore_is(file);
 
 		memfile_close(&t->mf);
-		rc = core ? memcore_slots(&ms, file, err) :
+		rc = core ? memcore_slots(&ms, file, flags, err) :
 			    memslots_from_file(&ms, file, lowmem[i], err);
-		rc = rc ? rc : memfile_open(&t->mf, &ms,
-					    allow_open ? MEMFILE_ALLOW_OPEN : 0,
-					    err);
+		rc = rc ? rc : memfile_open(&t->mf, &ms, flags, err);
 		rc = rc ? rc : mailbox_find_dead(&t->mb, &t->mf, is_known, all,
 						 err);
 		rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);

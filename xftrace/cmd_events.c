@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "json.h"
 #include "opt.h"
 #include "target_events.h"
@@ -85,6 +86,7 @@ int cmd_events(int argc, char **argv, struct xf_err *err)
 	flags = (all ? TARGET_EVENTS_INTERNAL : 0) |
 		(format ? 0 : TARGET_EVENTS_NO_FORMAT);
 	rc = target_attach(&t, &where, err);
+	rc = rc ? rc : confine(&(struct confine){ 0 }, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
 	rc = rc ? rc : target_find_events(&t, n ? argv : any, n ? n : 1, flags,
 					  &events, err);

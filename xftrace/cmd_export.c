@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd.h"
+#include "confine.h"
 #include "log.h"
 #include "opt.h"
 #include "traces.h"
@@ -27,7 +28,8 @@ int cmd_export(int argc, char **argv, struct xf_err *err)
 	rc = traces_open(&st, store, TRACES_READ, err);
 	if (rc)
 		return rc;
-	rc = transfer_export(&st, argv[0], argv[1], err);
+	rc = confine(&(struct confine){ .output = argv[1] }, err);
+	rc = rc ? rc : transfer_export(&st, argv[0], argv[1], err);
 	store_close(&st);
 	if (!rc)
 		xf_info("%s: has trace %s, with its keys", argv[1], argv[0]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd.h"
+#include "confine.h"
 #include "log.h"
 #include "opt.h"
 #include "traces.h"
@@ -31,7 +32,8 @@ int cmd_import(int argc, char **argv, struct xf_err *err)
 	rc = rc ? rc : traces_open(&st, store, TRACES_ADD, err);
 	if (rc)
 		return rc;
-	rc = transfer_import(&st, argv[0], name, err);
+	rc = confine(&(struct confine){ .store = &st }, err);
+	rc = rc ? rc : transfer_import(&st, argv[0], name, err);
 	store_close(&st);
 	return rc;
 }

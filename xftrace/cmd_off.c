@@ -34,8 +34,10 @@ static int stop(const struct recorder *r, struct xf_err *err)
 	xf_progress(NULL);
 	/* It may have died between the question and the answer. */
 	if (!r->alive || rc == -ECONNREFUSED) {
-		xf_warn("the recorder of guest %s was killed; its trace is "
-			"completed from the guest's rings", r->id);
+		_cleanup_free_ char *words = recorder_words(r);
+
+		xf_warn("the recorder of guest %s was killed%s; its trace is "
+			"completed from the guest's rings", r->id, words);
 		return recorder_salvage(r, err);
 	}
 	if (!rc) {

@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "log.h"
 #include "opt.h"
 #include "recorder.h"
@@ -43,6 +44,21 @@ static int choose_trace(const char *path, const char *name, const char *guest,
 	*ret_path = realpath(st.m.path, NULL);
 	store_close(&st);
 	return rc;
+}
+
+/* The recorder, which is made of this process, gives up more. */
+static int confine_us(const struct target *t, const char *store, bool host,
+		      struct xf_err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int rc = traces_path(store, &path, err);
+
+	return rc ? rc : confine(&(struct confine){
+					 .target = t,
+					 .output = path,
+					 .state = true,
+					 .host = host,
+				 }, err);
 }
 
 int cmd_on(int argc, char **argv, struct xf_err *err)
@@ -118,6 +134,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 			       "name at least one function or event to trace");
 	rc = target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
+	rc = rc ? rc : confine_us(&t, store, host_events.nr, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
 	rc = rc ? rc : choose_trace(store, name, t.id, &path, trace, err);

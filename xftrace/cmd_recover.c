@@ -7,6 +7,7 @@
 #include "blackbox.h"
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "log.h"
 #include "opt.h"
 #include "recorder.h"
@@ -19,9 +20,15 @@ static int from_memory(struct store *st, const char *file, bool allow_open,
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
 	_cleanup_free_ char *trace = NULL;
 	uint64_t records;
-	int rc = blackbox_recover(st, file, allow_open, name, &trace, &records,
-				  err);
+	int rc = confine(&(struct confine){
+				 .store = st,
+				 .temporary = true,
+				 .state = true,
+				 .host = true,
+			 }, err);
 
+	rc = rc ? rc : blackbox_recover(st, file, allow_open, name, &trace,
+					&records, err);
 	if (rc)
 		return rc;
 	/* Nothing of its guest is left to be salvaged. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "confine.h"
 #include "draw.h"
 #include "opt.h"
 #include "traces.h"
@@ -150,6 +151,7 @@ int cmd_show(int argc, char **argv, struct xf_err *err)
 	if (n > 1)
 		return xf_fail(err, OPT_MISUSE, "name one trace");
 	rc = traces_open_one(&st, &j, store, n ? argv[0] : NULL, err);
+	rc = rc ? rc : confine(&(struct confine){ 0 }, err);
 	if (rc)
 		return rc;
 	v = describe(&st, &j, err);

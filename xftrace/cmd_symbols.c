@@ -4,17 +4,22 @@
 
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "io.h"
 #include "opt.h"
 #include "target.h"
 
-static int from_guest(const struct target_options *where, struct buf *out,
-		      struct xf_err *err)
+static int from_guest(const struct target_options *where, const char *output,
+		      struct buf *out, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
 	int rc;
 
 	rc = target_attach(&t, where, err);
+	rc = rc ? rc : confine(&(struct confine){
+				       .target = &t,
+				       .output = output,
+			       }, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
 	if (rc)
 		return rc;
@@ -25,11 +30,13 @@ static int from_guest(const struct target_options *where, struct buf *out,
 	return 0;
 }
 
-static int from_file(const char *path, struct buf *out, struct xf_err *err)
+static int from_file(const char *path, const char *output, struct buf *out,
+		     struct xf_err *err)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
-	int rc = symtab_open(path, &st, err);
+	int rc = confine(&(struct confine){ .output = output }, err);
 
+	rc = rc ? rc : symtab_open(path, &st, err);
 	if (!rc)
 		symtab_write_map(st, out);
 	return rc;
@@ -68,7 +75,8 @@ int cmd_symbols(int argc, char **argv, struct xf_err *err)
 		return n;
 	if (n > 1 || (n && (where.guest || where.qmp || where.pid)))
 		return xf_fail(err, OPT_MISUSE, "name one file or one guest");
-	rc = n ? from_file(argv[0], &out, err) : from_guest(&where, &out, err);
+	rc = n ? from_file(argv[0], output, &out, err) :
+		 from_guest(&where, output, &out, err);
 	if (rc)
 		return rc;
 	if (output)

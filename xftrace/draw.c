@@ -7,6 +7,7 @@
 
 #include "callgraph.h"
 #include "cleanup.h"
+#include "confine.h"
 #include "io.h"
 #include "log.h"
 #include "opt.h"
@@ -157,8 +158,13 @@ int draw_trace(const struct journal *j, const struct emit_ops *format,
 	       struct xf_err *err)
 {
 	struct trace t;
-	int rc;
+	int rc = confine(&(struct confine){
+				 .output = path,
+				 .temporary = format->binary,
+			 }, err);
 
+	if (rc)
+		return rc;
 	trace_init(&t);
 	/* Before it is read: it may end meanwhile. */
 	t.recording = store_is_written(j->st, j->slot);

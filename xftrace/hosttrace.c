@@ -224,12 +224,19 @@ static char *instance_name(int pid)
 }
 
 /* libtracefs would mount it by itself; that is not ours to do. */
+const char *hosttrace_folder(void)
+{
+	const char *dir = NULL;
+
+	return tracefs_tracing_dir_is_mounted(false, &dir) > 0 ? dir : NULL;
+}
+
 static int find_tracefs(struct xf_err *err)
 {
 	_cleanup_free_ char *instances = NULL;
-	const char *dir = NULL;
+	const char *dir = hosttrace_folder();
 
-	if (tracefs_tracing_dir_is_mounted(false, &dir) <= 0 || !dir)
+	if (!dir)
 		return xf_fail(err, -ENODEV, "--host: this host has no tracefs "
 			       "mounted on /sys/kernel/tracing");
 	if (asprintf(&instances, "%s/instances", dir) < 0)

@@ -71,4 +71,7 @@ void hosttrace_stop(struct hosttrace *h);
 /* The instance that somebody who died made for this QEMU, if there is one. */
 void hosttrace_remove(int pid);
 
+/* Where all of them are, or NULL; libtracefs's. */
+const char *hosttrace_folder(void);
+
 #endif

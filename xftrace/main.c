@@ -5,31 +5,42 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cage.h"
 #include "cleanup.h"
 #include "cmd.h"
 #include "log.h"
 #include "opt.h"
 
+/* Starts QEMU, and looks at nothing that a guest has written. */
+#define FREE (-1)
+
 static const struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv, struct xf_err *err);
+	int may;	/* enum cage_calls, or FREE */
 	const char *help;
 } verbs[] = {
-	{ "on", cmd_on, "start tracing functions and events" },
-	{ "off", cmd_off, "stop, and draw trace_graph.txt" },
-	{ "status", cmd_status, "how a recording is doing" },
-	{ "report", cmd_report, "draw a trace, also one being recorded" },
-	{ "ls", cmd_ls, "list traces" },
-	{ "show", cmd_show, "what a trace holds" },
-	{ "mv", cmd_mv, "give a trace another name" },
-	{ "rm", cmd_rm, "remove traces" },
-	{ "export", cmd_export, "copy a trace into a file" },
-	{ "import", cmd_import, "copy a file's trace into the store" },
-	{ "recover", cmd_recover, "what a guest or recorder that died left" },
-	{ "store", cmd_store, "the file that traces are kept in" },
-	{ "symbols", cmd_symbols, "print a System.map" },
-	{ "events", cmd_events, "list the trace events of a guest" },
-	{ "guest", cmd_guest, "demo guests, and how to prepare your own" },
+	{ "on", cmd_on, CAGE_ASK | CAGE_WRITE | CAGE_FORK,
+	  "start tracing functions and events" },
+	{ "off", cmd_off, CAGE_ASK | CAGE_WRITE,
+	  "stop, and draw trace_graph.txt" },
+	{ "status", cmd_status, CAGE_ASK | CAGE_WRITE,
+	  "how a recording is doing" },
+	{ "report", cmd_report, CAGE_WRITE,
+	  "draw a trace, also one being recorded" },
+	{ "ls", cmd_ls, 0, "list traces" },
+	{ "show", cmd_show, 0, "what a trace holds" },
+	{ "mv", cmd_mv, CAGE_WRITE, "give a trace another name" },
+	{ "rm", cmd_rm, CAGE_WRITE, "remove traces" },
+	{ "export", cmd_export, CAGE_WRITE, "copy a trace into a file" },
+	{ "import", cmd_import, CAGE_WRITE, "copy a file's trace into the store" },
+	{ "recover", cmd_recover, CAGE_ASK | CAGE_WRITE,
+	  "what a guest or recorder that died left" },
+	{ "store", cmd_store, CAGE_WRITE, "the file that traces are kept in" },
+	{ "symbols", cmd_symbols, CAGE_ASK | CAGE_WRITE,
+	  "print a System.map" },
+	{ "events", cmd_events, CAGE_ASK, "list the trace events of a guest" },
+	{ "guest", cmd_guest, FREE, "demo guests, and how to prepare your own" },
 };
 
 static void usage(FILE *out)
@@ -65,11 +76,21 @@ static int flush(int status)
 	return status ? status : 1;
 }
 
+/* Before anything is read that somebody else has written. */
+static int enter_cage(const struct verb *v, struct xf_err *err)
+{
+	if (v->may == FREE)
+		return 0;
+	cage_keep_secrets();
+	return cage_limit_calls(v->may, err);
+}
+
 static int run(const struct verb *v, int argc, char **argv)
 {
 	struct xf_err err = { 0 };
-	int rc = v->run(argc, argv, &err);
+	int rc = enter_cage(v, &err);
 
+	rc = rc ? rc : v->run(argc, argv, &err);
 	if (rc == -ECANCELED)
 		rc = 0;
 	if (rc < 0) {

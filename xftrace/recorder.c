@@ -10,20 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cage.h"
 #include "catalog.h"
 #include "cleanup.h"
+#include "confine.h"
 #include "io.h"
 #include "log.h"
 #include "state.h"
 #include "trace.h"
 
+#define WORDS		 "words"	/* what the recorder says on stderr */
 #define TICK_NS		 5000000ULL
 #define CHECK_NS	 250000000ULL	/* look whether the guest is there */
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
@@ -118,6 +120,28 @@ static bool read_info(struct recorder *r)
 		}
 	store_close(&st);
 	return true;
+}
+
+char *recorder_words(const struct recorder *r)
+{
+	_cleanup_free_ char *path = state_join(r->folder, WORDS, NULL);
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	static const char prefix[] = "xftrace: error: ";
+	struct buf words = BUF_INIT;
+	const char *said;
+	size_t len;
+
+	buf_puts(&words, "");
+	if (io_read_file(path, 64 << 10, &text, NULL) || !text.len)
+		return buf_take(&words);
+	said = text.data;
+	if (!strncmp(said, prefix, strlen(prefix)))
+		said += strlen(prefix);
+	len = strcspn(said, "\n");
+	buf_puts(&words, " (it said: ");
+	buf_add_escaped(&words, said, len < 300 ? len : 300);
+	buf_puts(&words, ")");
+	return buf_take(&words);
 }
 
 /* ---- the process ---- */
@@ -497,24 +521,54 @@ static void close_inherited(void)
 		closedir(dir);
 }
 
+/* Nothing to read, and nobody to write to but a file for last words. */
+static void leave_terminal(const struct recorder *r)
+{
+	_cleanup_free_ char *path = state_join(r->folder, WORDS, NULL);
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int words = open(path, O_WRONLY | O_CREAT | O_TRUNC |
+					 O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+					 0600);
+
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(words < 0 ? null : words, 2);
+	/* A guest that has something to say each time must not fill the disk. */
+	xf_log_level = XF_LOG_ERROR;
+	setsid();
+}
+
+/*
+ * All files are open that will be. It writes to its store and to the guest's
+ * mailbox, and after a reboot it may have to ask QEMU.
+ */
+static int enter_cage(const struct server *s, struct xf_err *err)
+{
+	int rc = confine(&(struct confine){
+				 .target = s->t,
+				 .store = &s->rec.st,
+				 .host = s->spec.nr_host_events,
+			 }, err);
+
+	return rc ? rc : cage_limit_calls(CAGE_WRITE |
+					  (s->t->qmp_path ? CAGE_ASK : 0), err);
+}
+
 /* Never returns. The lock stays taken as long as this process lives. */
 static void child(struct recorder *r, struct target *t,
-		  const struct recording_spec *spec, int report_fd)
+		  const struct recording_spec *spec, int report_fd,
+		  int signal_fd)
 {
 	struct server s = {
 		.r = r, .t = t, .spec = *spec, .listen_fd = -1, .off_fd = -1,
-		.search_ns = SEARCH_NS,
+		.signal_fd = signal_fd, .search_ns = SEARCH_NS,
 	};
 	struct report rep = { 0 };
 	int rc;
 
-	setsid();
+	leave_terminal(r);
 	close_inherited();
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	/* Keys are in this process. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	s.signal_fd = open_signals(NULL);
 	s.listen_fd = rc = open_socket(r, &rep.err);
 	s.sock_ino = sock_inode(r);
 	if (rc >= 0)
@@ -522,6 +576,7 @@ static void child(struct recorder *r, struct target *t,
 				      &rep.err);
 	if (rc >= 0) {
 		rc = write_info(r, &s.rec, spec, &rep.err);
+		rc = rc ? rc : enter_cage(&s, &rep.err);
 		rc = rc ? rc : recording_begin(&s.rec, spec, child_wait,
 					       &s.signal_fd,
 					       &rep.err);
@@ -530,8 +585,6 @@ static void child(struct recorder *r, struct target *t,
 	}
 	if (rc < 0) {
 		rep.rc = rc;
-		/* Gone before the parent says so. */
-		state_remove_folder(r->folder);
 		(void)write(report_fd, &rep, sizeof(rep));
 		_exit(1);
 	}
@@ -544,7 +597,8 @@ static void child(struct recorder *r, struct target *t,
 }
 
 /* Wait for the child's report; Ctrl-C makes it give up and report that. */
-static int wait_for_child(int fd, int signal_fd, pid_t pid, struct xf_err *err)
+static int wait_for_child(const struct recorder *r, int fd, int signal_fd,
+			  pid_t pid, struct xf_err *err)
 {
 	const char *doing = "patches its functions";
 	uint64_t start = monotonic_ns();
@@ -568,12 +622,17 @@ static int wait_for_child(int fd, int signal_fd, pid_t pid, struct xf_err *err)
 	}
 	n = read(fd, &rep, sizeof(rep));
 	xf_progress(NULL);
-	if (n != sizeof(rep))
-		return xf_fail(err, -EPIPE, "the recorder died unexpectedly: "
-			       "'xftrace off' clears up");
-	if (rep.rc)
-		return xf_fail(err, rep.rc, "%s", rep.err.msg);
-	return 0;
+	if (n != sizeof(rep)) {
+		_cleanup_free_ char *words = recorder_words(r);
+
+		return xf_fail(err, -EPIPE, "the recorder died unexpectedly%s: "
+			       "'xftrace off' clears up", words);
+	}
+	if (!rep.rc)
+		return 0;
+	/* It may not do that itself any more. */
+	state_remove_folder(r->folder);
+	return xf_fail(err, rep.rc, "%s", rep.err.msg);
 }
 
 int recorder_start(struct target *t, const struct recording_spec *spec,
@@ -610,19 +669,12 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 		return xf_fail_errno(err, "fork");
 	}
 	if (!pid) {
-		int null = open("/dev/null", O_RDWR);
-
 		close(pipe_fd[0]);
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
-		if (null > 2)
-			close(null);
-		child(&r, t, spec, pipe_fd[1]);
+		child(&r, t, spec, pipe_fd[1], signal_fd);
 	}
 	close(pipe_fd[1]);
 	fd = pipe_fd[0];
-	rc = wait_for_child(fd, signal_fd, pid, err);
+	rc = wait_for_child(&r, fd, signal_fd, pid, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }

@@ -5,7 +5,8 @@
  * recorder_start() forks it and returns when the guest is tracing. It has a
  * folder <runtime>/rec/ID with a lock that it holds as long as it lives, a
  * socket, and recorder.json, which tells how to attach to its guest again and
- * which trace of which store is its.
+ * which trace of which store is its. Before it looks at a record it goes into a
+ * cage (confine.h).
  *
  * The socket takes one line, "status" or "off", and answers with one JSON
  * object; after "off" the recorder ends, and the trace is finished.
@@ -63,6 +64,12 @@ int recorder_find_by_trace(struct recorder *r, const char *store,
 int recorder_ask(const struct recorder *r, const char *request,
 		 mailbox_wait_fn wait, void *arg, json_t **ret_reply,
 		 struct xf_err *err);
+
+/*
+ * What a recorder that died said before, as " (it said: ...)", or "". Never
+ * NULL; the caller's.
+ */
+char *recorder_words(const struct recorder *r);
 
 /* What a killed recorder left: stop the guest, take what is in the rings. */
 int recorder_salvage(const struct recorder *r, struct xf_err *err);

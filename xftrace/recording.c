@@ -168,10 +168,11 @@ static int change_key(struct recording *r, struct xf_err *err)
 	rc = rc ? rc : journal_put(&r->j, TRACE_KEY, &e, sizeof(e), err);
 	rc = rc ? rc : klog_add(&r->klog, &e, err);
 	rc = rc ? rc : journal_commit(&r->j, err);
+	if (!rc)
+		mailbox_set_key(&r->t->mb, &e);
+	explicit_bzero(&e, sizeof(e));
 	if (rc)
 		return rc;
-	mailbox_set_key(&r->t->mb, &e);
-	explicit_bzero(&e, sizeof(e));
 	r->next_key_ns = monotonic_ns() + r->spec.key_interval_ns;
 	return 0;
 }
@@ -655,9 +656,10 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 
 		memcpy(&e, &t->keys[i], sizeof(e));
 		rc = klog_add(&r->klog, &e, err);
+		r->key = (struct key_ctl){ e.epoch, e.session };
+		explicit_bzero(&e, sizeof(e));
 		if (rc)
 			return rc;
-		r->key = (struct key_ctl){ e.epoch, e.session };
 	}
 	if (last->host && hosttrace_resume(&r->host, last->host, &why))
 		xf_info("%s", why.msg);

@@ -4,7 +4,7 @@
  *
  *	<runtime>/guests/NAME/	a guest that we started: guest.json, qmp.sock,
  *				console.log, agent.sock
- *	<runtime>/rec/ID/	a recording: lock, sock, recorder.json
+ *	<runtime>/rec/ID/	a recording: lock, sock, recorder.json, words
  *	<data>/traces.store	traces, see traces.h
  *	<cache>/		what can be made again
  *

@@ -129,8 +129,14 @@ fails "recover, others may read it" 1 "zeros" recover zeros
 truncate -s 8193 odd
 fails "recover, not RAM" 1 "odd: not a file of guest RAM" recover odd
 printf '\177ELF\2\1\1' >elf
+chmod 644 elf
+fails "recover, others may read the core" 1 "elf: .*mode 0644.*chmod 600" recover elf
+chmod 600 elf
+ln -s elf link
+fails "recover, a link" 1 "link: .*symbolic" recover link
 fails "recover, a short core" 1 "elf: cut short" recover elf
 { cat elf; head -c 100000 /dev/urandom; } >elf2
+chmod 600 elf2
 fails "recover, no core" 1 "elf2: no core of an x86-64 guest" recover elf2
 
 # Check

@@ -172,18 +172,18 @@ static void test_not_ours(void **state)
 
 static void test_many(void **state)
 {
-	struct media m[70] = { 0 };
+	struct media m[300] = { 0 };
 	int opened = 0;
 
 	assert_int_equal(media_create(&m[0], "a", 4096, false, NULL), 0);
-	for (int i = 1; i < 70; i++) {
+	for (int i = 1; i < 300; i++) {
 		int rc = media_open(&m[i], "a", false, NULL);
 
 		assert_true(!rc || rc == -EMFILE);
 		opened += !rc;
 	}
-	assert_int_equal(opened, 63);
-	for (int i = 0; i < 70; i++)
+	assert_int_equal(opened, 255);
+	for (int i = 0; i < 300; i++)
 		media_close(&m[i]);
 	assert_int_equal(media_open(&m[0], "a", true, NULL), 0);
 	media_close(&m[0]);
