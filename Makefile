@@ -10,6 +10,8 @@
 # make fuzz       fuzz targets, FUZZ_RUNS=3000000 executions or FUZZ_SECONDS=60
 #                 of each, all or FUZZ_TARGETS='ring gva', and a table of it
 #
+# make coverage   lines of the parsers that unit tests and fuzz seeds run
+#
 # O=dir puts the output elsewhere, ASAN=1 adds ASan and UBSan, V=1 shows the
 # commands. CLANG=clang-NN is what fuzz targets are compiled with.
 
@@ -37,7 +39,8 @@ SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=un
 ifdef FUZZ
 CC	:= $(CLANG)
 SAN	:= -fsanitize=fuzzer-no-link,address,undefined \
-	   -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+	   -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	   $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
 endif
 XCFLAGS	= -std=gnu11 -D_GNU_SOURCE $(WARN) $(SAN) $(CFLAGS) \
 	  -DXF_VERSION='"$(VERSION)"' -DXF_LIBDIR='"$(PREFIX)/lib/xftrace"' \
@@ -92,6 +95,7 @@ $(O)/xftrace: $(MAIN) $(LIB)
 WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
 WRAP_test_store_fail := calloc realloc strdup asprintf open fstat ftruncate \
 	fallocate mmap fcntl getrandom madvise unlink pmem_map_file pmem_msync
+WRAP_test_memfile := fstatfs
 wrap	= $(addprefix -Wl$(comma)--wrap=,$(WRAP_$1))
 
 # Unit tests: every tests/unit/test_*.c is a cmocka program of its own.
@@ -134,6 +138,12 @@ fuzz: setup-test
 	$(Q)O=$(O) FUZZ_CORPUS=$(O)/fuzz/corpus FUZZ_SECONDS=$(FUZZ_SECONDS) \
 		FUZZ_RUNS=$(or $(FUZZ_RUNS),$(if $(FUZZ_SECONDS),0,3000000)) \
 		bash tests/fuzz/run.sh $(FUZZ_TARGETS)
+
+# What unit tests and the seeds of fuzz targets run of the parsers.
+.PHONY: coverage
+coverage: setup-test
+	$(Q)$(MAKE) FUZZ=1 COVERAGE=1 O=$(O)/coverage unit-programs fuzz-programs
+	$(Q)O=$(O)/coverage CLANG=$(CLANG) bash tests/coverage.sh
 
 # The module's own ring writer against the host's reader, on this machine.
 $(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)

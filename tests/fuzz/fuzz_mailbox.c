@@ -11,6 +11,11 @@ int nanosleep(const struct timespec *time, struct timespec *ret_left)
 	return 0;
 }
 
+static bool is_odd(void *arg, const struct xft_ctl *ctl)
+{
+	return ctl->instance & 1;
+}
+
 void fuzz_one(struct cursor *in)
 {
 	static const uint64_t root = 1;
@@ -31,5 +36,7 @@ void fuzz_one(struct cursor *in)
 		mailbox_request(&mb, XFT_CMD_PING, 0, NULL, NULL, &err);
 		mailbox_start(&mb, &start, 0, NULL, NULL, &err);
 	}
+	guest_begin(in, GUEST_MEMFILE);
+	mailbox_find_dead(&mb, &guest_ram, is_odd, NULL, &err);
 	guest_end();
 }
