@@ -7,12 +7,18 @@
 #                 the guest module for one kernel
 # make install DESTDIR= PREFIX=/usr/local
 #
+# make fuzz       fuzz targets, FUZZ_RUNS=3000000 executions or FUZZ_SECONDS=60
+#                 of each, all or FUZZ_TARGETS='ring gva', and a table of it
+#
+# make coverage   lines of the parsers that unit tests and fuzz seeds run
+#
 # O=dir puts the output elsewhere, ASAN=1 adds ASan and UBSan, V=1 shows the
-# commands.
+# commands. CLANG=clang-NN is what fuzz targets are compiled with.
 
 O	?= build
 PREFIX	?= /usr/local
 CC	?= gcc
+CLANG	?= clang
 VERSION	:= $(shell cat VERSION)
 
 ifeq ($(V),1)
@@ -30,6 +36,12 @@ WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
 comma	:= ,
 SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+ifdef FUZZ
+CC	:= $(CLANG)
+SAN	:= -fsanitize=fuzzer-no-link,address,undefined \
+	   -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	   $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
+endif
 XCFLAGS	= -std=gnu11 -D_GNU_SOURCE $(WARN) $(SAN) $(CFLAGS) \
 	  -DXF_VERSION='"$(VERSION)"' -DXF_LIBDIR='"$(PREFIX)/lib/xftrace"' \
 	  $(shell pkg-config --cflags $(PKGS))
@@ -83,6 +95,7 @@ $(O)/xftrace: $(MAIN) $(LIB)
 WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
 WRAP_test_store_fail := calloc realloc strdup asprintf open fstat ftruncate \
 	fallocate mmap fcntl getrandom madvise unlink pmem_map_file pmem_msync
+WRAP_test_memfile := fstatfs
 wrap	= $(addprefix -Wl$(comma)--wrap=,$(WRAP_$1))
 
 # Unit tests: every tests/unit/test_*.c is a cmocka program of its own.
@@ -97,6 +110,40 @@ $(O)/unit/%: tests/unit/%.c $(LIB)
 
 .PHONY: unit-programs
 unit-programs: $(UNITBIN)
+
+# Fuzz targets: every tests/fuzz/fuzz_*.c is a libFuzzer program. FUZZ=1 has
+# them and the library compiled for it, so it wants an O of its own. What is
+# wrapped stands in tests/fuzz/guest.h, stores.h and fuzz.h.
+WRAP	:= memfile_read memfile_read_u64 memfile_run memfile_ptr \
+	   memfile_map_writable memfile_for_each_extent \
+	   gva_translate gva_read gva_read_u64 gva_read_str \
+	   media_open media_close crc32c io_open_unnamed
+FUZZBIN	:= $(patsubst tests/fuzz/fuzz_%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZOBJ	:= $(patsubst %,$(O)/obj/tests/fuzz/%.o,fuzz guest stores)
+INC_tests := $(DIRS) abi tests tests/fuzz
+# They stay, so that nothing is compiled twice.
+.SECONDARY: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/*.c))
+
+$(O)/fuzz/%: $(O)/obj/tests/fuzz/fuzz_%.o $(FUZZOBJ) $(LIB)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -fsanitize=fuzzer $(LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+.PHONY: fuzz-programs fuzz
+fuzz-programs: $(FUZZBIN)
+
+# What they learn is kept, and what they run is added up.
+fuzz: setup-test
+	$(Q)$(MAKE) FUZZ=1 O=$(O)/fuzz fuzz-programs
+	$(Q)O=$(O) FUZZ_CORPUS=$(O)/fuzz/corpus FUZZ_SECONDS=$(FUZZ_SECONDS) \
+		FUZZ_RUNS=$(or $(FUZZ_RUNS),$(if $(FUZZ_SECONDS),0,3000000)) \
+		bash tests/fuzz/run.sh $(FUZZ_TARGETS)
+
+# What unit tests and the seeds of fuzz targets run of the parsers.
+.PHONY: coverage
+coverage: setup-test
+	$(Q)$(MAKE) FUZZ=1 COVERAGE=1 O=$(O)/coverage unit-programs fuzz-programs
+	$(Q)O=$(O)/coverage CLANG=$(CLANG) bash tests/coverage.sh
 
 # The module's own ring writer against the host's reader, on this machine.
 $(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)
@@ -208,7 +255,8 @@ install: $(O)/xftrace
 	install -d $(DESTDIR)$(PREFIX)/src/xftrace
 	install -m644 $(GUESTSRC) $(DESTDIR)$(PREFIX)/src/xftrace
 
--include $(OBJS:.o=.d) $(UNITBIN:=.d)
+-include $(OBJS:.o=.d) $(UNITBIN:=.d) \
+	$(patsubst %.c,$(O)/obj/%.d,$(wildcard tests/fuzz/*.c))
 
 .PHONY: clean
 clean:

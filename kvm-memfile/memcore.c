@@ -12,16 +12,16 @@
 
 #include "cleanup.h"
 #include "io.h"
-#include "sigbus.h"
 
 #define PAGE	     4096u
 #define MAX_SEGMENTS 4096u
 #define OPEN_FLAGS   (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+#define PIECE	     (64u << 10) /* bytes copied at a time */
 
 struct core {
 	const char *path;	/* borrowed */
-	const uint8_t *base;	/* of the mapped file */
-	uint64_t len;
+	uint64_t len;		/* bytes of the file */
+	int fd;
 };
 
 bool memcore_is(const char *path)
@@ -33,12 +33,34 @@ bool memcore_is(const char *path)
 	       !memcmp(magic, ELFMAG, SELFMAG);
 }
 
-/* The program headers, checked to lie in the file. */
+static int read_at(const struct core *c, uint64_t off, void *dst, size_t len,
+		   struct xf_err *err)
+{
+	uint8_t *p = dst;
+
+	while (len) {
+		ssize_t n = pread(c->fd, p, len, off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return xf_fail_errno(err, "%s", c->path);
+		if (!n)
+			return xf_fail(err, -EBADMSG, "%s: cut short", c->path);
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The file's header; the program headers lie in the file. */
 static int find_headers(const struct core *c, Elf64_Ehdr *h, struct xf_err *err)
 {
-	if (c->len < sizeof(*h))
-		return xf_fail(err, -EBADMSG, "%s: cut short", c->path);
-	memcpy(h, c->base, sizeof(*h));
+	int rc = read_at(c, 0, h, sizeof(*h), err);
+
+	if (rc)
+		return rc;
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64 ||
 	    h->e_type != ET_CORE)
@@ -58,8 +80,8 @@ static bool is_zero(const uint8_t *page)
 }
 
 /* The file of zeros gets those pages that are not. */
-static int copy_segment(const uint8_t *from, uint64_t len, int fd, uint64_t off,
-			struct xf_err *err)
+static int put_pages(const uint8_t *from, uint64_t len, int fd, uint64_t off,
+		     struct xf_err *err)
 {
 	for (uint64_t at = 0; at < len; at += PAGE)
 		if (!is_zero(from + at) &&
@@ -70,6 +92,30 @@ static int copy_segment(const uint8_t *from, uint64_t len, int fd, uint64_t off,
 	return 0;
 }
 
+static int copy_segment(const struct core *c, uint64_t from, uint64_t len,
+			int fd, uint64_t off, struct xf_err *err)
+{
+	uint8_t piece[PIECE];
+	int rc = 0;
+
+	for (uint64_t at = 0; !rc && at < len; at += PIECE) {
+		size_t n = len - at < PIECE ? len - at : PIECE;
+
+		rc = read_at(c, from + at, piece, n, err);
+		rc = rc ? rc : put_pages(piece, n, fd, off + at, err);
+	}
+	return rc;
+}
+
+/* In whole pages; all segments together are no more than the file has. */
+static bool fits(const struct core *c, const Elf64_Phdr *p, uint64_t len,
+		 uint64_t off)
+{
+	return p->p_paddr % PAGE == 0 && p->p_paddr <= UINT64_MAX - len &&
+	       p->p_offset <= c->len && len <= c->len - p->p_offset &&
+	       off <= c->len - len;
+}
+
 static int add_segment(struct memslots *ms, const struct core *c,
 		       const Elf64_Phdr *p, uint64_t *off, struct xf_err *err)
 {
@@ -78,13 +124,11 @@ static int add_segment(struct memslots *ms, const struct core *c,
 
 	if (p->p_type != PT_LOAD || !len)
 		return 0;
-	if (p->p_paddr % PAGE || p->p_offset > c->len ||
-	    len > c->len - p->p_offset || *off + len < *off)
+	if (!fits(c, p, len, *off))
 		return xf_fail(err, -EBADMSG,
 			       "%s: a segment lies outside of the file",
 			       c->path);
-	rc = copy_segment(c->base + p->p_offset, len, ms->file[0].fd, *off,
-			  err);
+	rc = copy_segment(c, p->p_offset, len, ms->file[0].fd, *off, err);
 	if (rc)
 		return rc;
 	ms->slot[ms->nr++] = (struct memslot){
@@ -117,8 +161,8 @@ static int add_segments(struct memslots *ms, const struct core *c,
 	for (uint32_t i = 0; !rc && i < h.e_phnum; i++) {
 		Elf64_Phdr p;
 
-		memcpy(&p, c->base + h.e_phoff + i * sizeof(p), sizeof(p));
-		rc = add_segment(ms, c, &p, &off, err);
+		rc = read_at(c, h.e_phoff + i * sizeof(p), &p, sizeof(p), err);
+		rc = rc ? rc : add_segment(ms, c, &p, &off, err);
 	}
 	if (rc)
 		return rc;
@@ -174,24 +218,16 @@ int memcore_slots(struct memslots *ms, const char *path,
 		  enum memfile_flags flags, struct xf_err *err)
 {
 	struct core c = { .path = path };
-	struct sigbus_map map = { 0 };
 	_cleanup_close_ int fd = open_core(path, flags, &c.len, err);
 	int rc;
 
 	*ms = (struct memslots)MEMSLOTS_INIT;
 	if (fd < 0)
 		return fd;
-	rc = sigbus_map_file(&map, fd, c.len);
-	if (rc)
-		return xf_fail(err, rc, "%s: %s", path, strerror(-rc));
-	c.base = map.addr;
+	c.fd = fd;
 	rc = add_file(ms, path, err);
 	rc = rc ? rc : add_segments(ms, &c, err);
-	if (sigbus_faults(&map))
-		rc = xf_fail(err, -EIO, "%s: was cut short while it was read",
-			     path);
 	if (rc)
 		memslots_deinit(ms);
-	sigbus_unmap_file(&map);
 	return rc;
 }

@@ -644,7 +644,9 @@ static int64_t object_of(const struct journal *j, const struct store_chunk *c,
 int64_t journal_object(const struct journal *j, const void *data)
 {
 	const struct store *st = j->st;
-	uint64_t off = (const uint8_t *)data - st->m.base;
+	/* The chunk's own place: without payload, @data is behind its end. */
+	uint64_t off = (const uint8_t *)data - st->m.base -
+		       sizeof(struct store_chunk);
 	uint64_t word = media_load(
 		&st->m, map_off(st, (off - st->data_off) >> st->block_shift));
 

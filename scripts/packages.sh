@@ -15,7 +15,7 @@ packages() {
 				qemu-system-x86 busybox-static cpio kmod socat ;;
 		test)	echo libcmocka-dev trace-cmd libkshark-dev libjson-c-dev \
 				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
-				spin ;;
+				spin clang libclang-rt-dev llvm ;;
 		bare)	echo debootstrap git ;;
 		*)	echo "unknown purpose: $purpose (build, guest, test, bare)" >&2
 			return 2 ;;

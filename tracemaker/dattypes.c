@@ -73,6 +73,18 @@ static void list_members(const struct tep_type *type, struct buf *text)
 	buf_printf(text, "\nprint fmt: \"%s\"%s\n", fmt.data, args.data);
 }
 
+/* The one of this id, made if there is none. */
+static struct dattype *place_for(struct dattypes *t, uint16_t id)
+{
+	if (!t->by_id[id]) {
+		t->all = must(reallocarray(t->all, t->nr + 1,
+					   sizeof(*t->all)));
+		t->all[t->nr] = must(calloc(1, sizeof(**t->all)));
+		t->by_id[id] = ++t->nr;
+	}
+	return t->all[t->by_id[id] - 1];
+}
+
 /* The later one of an id holds, as in tep_add(). */
 static void add(struct dattypes *t, const struct tep *tep, const char *system,
 		const char *text, size_t len)
@@ -95,7 +107,7 @@ static void add(struct dattypes *t, const struct tep *tep, const char *system,
 		return;
 	if (!args)
 		list_members(new.type, &clean);
-	place = &t->by_id[id];
+	place = place_for(t, id);
 	free(place->text);
 	*place = new;
 	place->text = buf_take(&clean);
@@ -109,7 +121,6 @@ void dattypes_init(struct dattypes *t, const struct trace_session *s,
 
 	formats_read_all(f);
 	t->own = tep_create(NULL);
-	t->by_id = must(calloc(DATTYPES_IDS, sizeof(*t->by_id)));
 	json_array_foreach(s->events, i, chunk)
 		json_array_foreach(json_object_get(chunk, "events"), n, e) {
 			json_t *format = json_object_get(e, "format");
@@ -125,45 +136,44 @@ void dattypes_init(struct dattypes *t, const struct trace_session *s,
 
 void dattypes_deinit(struct dattypes *t)
 {
-	for (uint32_t id = 0; id < DATTYPES_IDS; id++)
-		free(t->by_id[id].text);
-	free(t->by_id);
+	for (uint32_t i = 0; i < t->nr; i++) {
+		free(t->all[i]->text);
+		free(t->all[i]);
+	}
+	free(t->all);
 	tep_destroy(t->own);
 	*t = (struct dattypes){ 0 };
 }
 
-static uint32_t find(const struct dattypes *t, const char *name)
-{
-	for (uint32_t id = 0; id < DATTYPES_IDS; id++)
-		if (t->by_id[id].text && is_tracers(&t->by_id[id]) &&
-		    !strcmp(t->by_id[id].type->name, name))
-			return id;
-	return DATTYPES_IDS;
-}
-
+/* The one that dattypes_write() keeps if there are several. */
 const struct dattype *dattypes_tracers(const struct dattypes *t,
 				       const char *name)
 {
-	uint32_t id = find(t, name);
+	const struct dattype *found = NULL;
 
-	return id < DATTYPES_IDS ? &t->by_id[id] : NULL;
+	for (uint32_t i = 0; i < t->nr; i++)
+		if (is_tracers(t->all[i]) &&
+		    !strcmp(t->all[i]->type->name, name) &&
+		    (!found || t->all[i]->type->id < found->type->id))
+			found = t->all[i];
+	return found;
 }
 
 const struct dattype *dattypes_describe(struct dattypes *t, const char *name,
 					const char *text)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
-	uint32_t id = find(t, name);
+	const struct dattype *theirs = dattypes_tracers(t, name);
+	uint16_t id = theirs ? theirs->type->id : 1;
 
 	/* A set of formats has room for fewer than there are ids. */
-	if (id == DATTYPES_IDS)
-		for (id = 1; t->by_id[id].text;)
-			id++;
+	while (!theirs && t->by_id[id])
+		id++;
 	buf_printf(&b, "name: %s\nID: %u\n%s", name, id, text);
 	if (tep_add(t->own, DATTYPES_TRACERS, b.data, b.len, NULL))
 		abort();
 	add(t, t->own, DATTYPES_TRACERS, b.data, b.len);
-	return &t->by_id[id];
+	return place_for(t, id);
 }
 
 /* ---- Writing ---- */
@@ -206,14 +216,13 @@ static int compare(const void *a, const void *b)
  */
 static struct dattype **sorted(const struct dattypes *t)
 {
-	struct dattype **all = must(calloc(DATTYPES_IDS + 1, sizeof(*all)));
-	uint32_t nr = 0, kept = 0;
+	struct dattype **all = must(calloc(t->nr + 1, sizeof(*all)));
+	uint32_t kept = 0;
 
-	for (uint32_t id = 0; id < DATTYPES_IDS; id++)
-		if (t->by_id[id].text)
-			all[nr++] = &t->by_id[id];
-	qsort(all, nr, sizeof(*all), compare);
-	for (uint32_t i = 0; i < nr; i++)
+	if (t->nr)
+		memcpy(all, t->all, t->nr * sizeof(*all));
+	qsort(all, t->nr, sizeof(*all), compare);
+	for (uint32_t i = 0; i < t->nr; i++)
 		if (!kept || compare_names(all[kept - 1]->type, all[i]->type))
 			all[kept++] = all[i];
 	all[kept] = NULL;

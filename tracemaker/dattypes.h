@@ -29,7 +29,9 @@ struct dattype {
 };
 
 struct dattypes {
-	struct dattype *by_id;	/* owned, DATTYPES_IDS; no text: no such event */
+	struct dattype **all;	/* owned, as they came */
+	uint32_t nr;
+	uint16_t by_id[DATTYPES_IDS]; /* 1 + index; 0: no such event */
 	struct tep *own;	/* owned; descriptions that are not the guest's */
 };
 
@@ -42,7 +44,10 @@ void dattypes_deinit(struct dattypes *t);
 static inline const struct dattype *dattypes_at(const struct dattypes *t,
 						uint16_t id)
 {
-	return t->by_id[id].text && !t->by_id[id].ours ? &t->by_id[id] : NULL;
+	const struct dattype *type = t->by_id[id] ? t->all[t->by_id[id] - 1]
+						  : NULL;
+
+	return type && !type->ours ? type : NULL;
 }
 
 /* The tracers' event of that name, or NULL. */

@@ -22,8 +22,8 @@
 
 /* One more byte than the guest's always fits behind it. */
 #define RECORD_MAX (DATPAGES_RECORD - 4)
-#define NR_NAMES   65536 /* a hash table of the names of tasks */
-#define MAX_NAMES  49152 /* more tasks than that stay without one */
+#define FIRST_SHIFT 8 /* of the table of names */
+#define MAX_NAMES  65536 /* more tasks than that stay without one */
 
 /* What every record begins with. */
 struct common {
@@ -87,8 +87,9 @@ struct dat_emitter {
 	struct dattypes types;
 	struct graph_type entry, ret;
 	uint16_t unknown;	/* id of own_unknown; 0: not needed yet */
-	struct pid_name *names;
+	struct pid_name *names;	/* a hash table; owned */
 	uint32_t nr_names;
+	uint32_t names_shift;	/* it has room for 1 << this */
 	uint64_t zero_tsc;	/* of the session's first record */
 	uint64_t zero_ns;	/* its time */
 	uint64_t first_real_ns;	/* wall clock of the trace's first */
@@ -107,19 +108,45 @@ static uint64_t ns_of(const struct dat_emitter *d, uint64_t tsc)
 
 /* ---- Records ---- */
 
+/* Where its name is, or belongs. */
+static struct pid_name *name_of(const struct dat_emitter *d, uint32_t pid)
+{
+	uint32_t mask = (1u << d->names_shift) - 1;
+	uint32_t i = pid * 0x9e3779b1u >> (32 - d->names_shift);
+
+	while (d->names[i].pid && d->names[i].pid != pid)
+		i = (i + 1) & mask;
+	return &d->names[i];
+}
+
+static void grow_names(struct dat_emitter *d, uint32_t shift)
+{
+	_cleanup_free_ struct pid_name *old = d->names;
+	uint32_t nr = old ? 1u << d->names_shift : 0;
+
+	d->names = calloc(1u << shift, sizeof(*d->names));
+	if (!d->names)
+		abort();
+	d->names_shift = shift;
+	for (uint32_t i = 0; i < nr; i++)
+		if (old[i].pid)
+			*name_of(d, old[i].pid) = old[i];
+}
+
 /* The last name that a task had is the one that all its records get. */
 static void note_name(struct dat_emitter *d, const struct task *t)
 {
-	uint32_t i = t->pid * 0x9e3779b1u >> 16;
-	struct pid_name *n = &d->names[i % NR_NAMES];
+	struct pid_name *n = name_of(d, t->pid);
 
-	while (n->pid != t->pid && n->pid)
-		n = &d->names[++i % NR_NAMES];
 	if (!n->pid) {
 		if (!t->pid || d->nr_names == MAX_NAMES)
 			return;
+		/* A quarter of it stays free. */
+		if (++d->nr_names > 3u << (d->names_shift - 2)) {
+			grow_names(d, d->names_shift + 1);
+			n = name_of(d, t->pid);
+		}
 		n->pid = t->pid;
-		d->nr_names++;
 	}
 	if (strcmp(n->comm, t->comm))
 		memcpy(n->comm, t->comm, sizeof(n->comm));
@@ -312,9 +339,7 @@ static void dat_begin(struct emitter *e, const struct call_stats *totals)
 	dattypes_init(&d->types, e->session, &e->formats);
 	find_graph_type(d, &d->entry, "funcgraph_entry", own_entry);
 	find_graph_type(d, &d->ret, "funcgraph_exit", own_return);
-	d->names = calloc(NR_NAMES, sizeof(*d->names));
-	if (!d->names)
-		abort();
+	grow_names(d, FIRST_SHIFT);
 	d->nr_names = 0;
 	d->unknown = 0;
 }
@@ -415,7 +440,7 @@ static void put_names(struct buf *b, const struct dat_emitter *d)
 	size_t start = b->len;
 
 	put_u64(b, 0);
-	for (size_t i = 0; i < NR_NAMES; i++)
+	for (size_t i = 0; i < 1u << d->names_shift; i++)
 		if (d->names[i].pid)
 			buf_printf(b, "%" PRIu32 " %s\n", d->names[i].pid,
 				   d->names[i].comm);
@@ -514,6 +539,7 @@ static void dat_end(struct emitter *e, const struct call_stats *totals)
 	datpages_deinit(&d->pages);
 	dattypes_deinit(&d->types);
 	free(d->names);
+	d->names = NULL;
 }
 
 const struct emit_ops emit_dat = {

@@ -472,6 +472,10 @@ static void test_bad_image(void **state)
 			 -ENODATA);
 	assert_int_equal(btf_load_image("/proc/self/exe", "x", 1, &blob, &err),
 			 -ENOEXEC);
+	/* A compressed one, of another kernel and without BTF. */
+	assert_int_equal(btf_load_image("tests/data/fuzz/vmlinuz/kind1", "x", 1,
+					&blob, &err),
+			 -ENOEXEC);
 	assert_int_equal(blob.len, 0);
 }
 

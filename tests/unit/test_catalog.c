@@ -216,6 +216,34 @@ static void test_shared(void **state)
 	store_close(&st);
 }
 
+/* An empty chunk that ends its block: what follows is another's. */
+static void test_empty_at_the_end(void **state)
+{
+	const struct store_shape shape = { .size = 64 << 10, .block = 512 };
+	static const char bytes[480];
+	uint64_t pos = 0;
+	uint32_t type, nr = 0;
+	const void *data;
+	struct store st;
+	struct journal j;
+	size_t len;
+
+	assert_int_equal(store_create(&st, "s", &shape, NULL), 0);
+	assert_int_equal(journal_create(&j, &st, "a", NULL), 0);
+	assert_int_equal(journal_put(&j, 1, bytes, sizeof(bytes), NULL), 0);
+	assert_int_equal(journal_put(&j, 1, "", 0, NULL), 0);
+	assert_int_equal(journal_commit(&j, NULL), 0);
+	assert_int_equal(journal_finish(&j, NULL), 0);
+	journal_close(&j);
+	make_trace(&st, "b", 1, 1);
+	assert_int_equal(journal_open(&j, &st, "a", NULL), 0);
+	for (; journal_next(&j, &pos, &type, &data, &len, NULL) > 0; nr++)
+		assert_int_equal(journal_object(&j, data), -1);
+	assert_int_equal(nr, 2);
+	journal_close(&j);
+	store_close(&st);
+}
+
 static void test_quota(void **state)
 {
 	struct xf_err err = { 0 };
@@ -317,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_names), TEST(test_rename_remove), TEST(test_shared),
+		TEST(test_empty_at_the_end),
 		TEST(test_quota), TEST(test_ten_thousand),
 	};
 

@@ -608,6 +608,23 @@ static void test_sessions(void **state)
 	fake_trace_close(&f);
 }
 
+/* The table of names grows, and none is lost on the way. */
+static void test_many_tasks(void **state)
+{
+	_cleanup_(buf_deinit) struct buf words = BUF_INIT;
+	char name[32];
+	struct dat d;
+
+	for (int pid = 1; pid <= 1000; pid++)
+		buf_printf(&words, "T%d:task%d a0( a0) ", pid, pid);
+	make(&d, words.data);
+	for (int pid = 1; pid <= 1000; pid++) {
+		snprintf(name, sizeof(name), "%d task%d\n", pid, pid);
+		assert_non_null(strstr(d.names, name));
+	}
+	dat_close(&d);
+}
+
 static void test_nothing(void **state)
 {
 	struct dat d;
@@ -729,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_graph_types),
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_many_tasks),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_real_formats),

@@ -308,6 +308,7 @@ static void test_refusals(void **state)
 		{ -ENODEV, XFT_DETAIL_REGISTER, -ENODEV, "No such device" },
 		{ -EINVAL, XFT_DETAIL_PARAM, -EINVAL, "parameter" },
 		{ -EPERM, XFT_DETAIL_IBT, -EPERM, "ibt=off" },
+		{ -ENOSYS, XFT_DETAIL_EXPORT, -ENOSYS, "trace events" },
 		{ -EBUSY, XFT_DETAIL_NONE, -EBUSY, "busy" },
 		/* Details and results that a later module may know. */
 		{ -EBUSY, 77, -EBUSY, "busy" },
@@ -611,6 +612,41 @@ static void test_hostile_mailbox(void **state)
 	fake_guest_close(&g);
 }
 
+static bool is_instance(void *arg, const struct xft_ctl *ctl)
+{
+	return ctl->instance == *(uint64_t *)arg;
+}
+
+/* RAM of a guest that is gone: which of the blocks in it is it? */
+static void test_dead(void **state)
+{
+	uint64_t wanted = 0x1111 + 0x60000;
+	struct block b[3];
+	struct fake_guest g;
+	struct mailbox mb = { 0 };
+	struct xf_err err;
+
+	fake_guest_open(&g, MIB);
+	assert_int_equal(mailbox_find_dead(&mb, &g.mf, is_instance, &wanted,
+					   &err),
+			 -ENOENT);
+	for (size_t i = 0; i < ARRAY_SIZE(b); i++)
+		block_put(&b[i], &g, 0x20000 + i * 0x20000);
+	/* One that lies, of another version. */
+	b[1].ctl->instance = wanted;
+	b[1].ctl->abi_major++;
+	b[2].ctl->instance = wanted;
+	assert_int_equal(mailbox_find_dead(&mb, &g.mf, is_instance, &wanted,
+					   &err),
+			 0);
+	assert_int_equal(mb.ctl_gpa, 0x60000);
+	wanted++;
+	assert_int_equal(mailbox_find_dead(&mb, &g.mf, is_instance, &wanted,
+					   &err),
+			 -ESTALE);
+	fake_guest_close(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_decoys),
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_hostile_mailbox),
+		cmocka_unit_test(test_dead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

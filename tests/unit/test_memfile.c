@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -620,7 +622,23 @@ static void test_scan_sparse(void **state)
 	guest_close(&g);
 }
 
-static void test_huge_pages(void **state)
+/* Where there are no huge pages to have, a file may say that it has some. */
+static bool pretend_huge;
+
+int __real_fstatfs(int fd, struct statfs *ret);
+int __wrap_fstatfs(int fd, struct statfs *ret);
+int __wrap_fstatfs(int fd, struct statfs *ret)
+{
+	int rc = __real_fstatfs(fd, ret);
+
+	if (pretend_huge) {
+		ret->f_type = HUGETLBFS_MAGIC;
+		ret->f_bsize = 2 * MIB;
+	}
+	return rc;
+}
+
+static void huge_pages(int fd)
 {
 	static const struct memslot slots[] = {
 		{ 0, 640 * 1024, 0, 0 },
@@ -635,7 +653,7 @@ static void test_huge_pages(void **state)
 	void *box;
 	char b[8];
 
-	guest_file(&g, memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
+	guest_file(&g, fd);
 	guest_slots(&g, slots, ARRAY_SIZE(slots));
 	if (g.file.fd < 0 || ftruncate(g.file.fd, 4 * MIB))
 		skip();
@@ -662,6 +680,18 @@ static void test_huge_pages(void **state)
 	guest_close(&g);
 }
 
+static void test_huge_pages(void **state)
+{
+	huge_pages(memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
+}
+
+static void test_pretended_huge_pages(void **state)
+{
+	pretend_huge = true;
+	huge_pages(memfd_create("small", MFD_CLOEXEC));
+	pretend_huge = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -679,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_scan_cost),
 		cmocka_unit_test(test_scan_sparse),
 		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(test_pretended_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
