@@ -63,7 +63,7 @@ static int slots_of(const void *data, size_t len, struct memslots *ms,
 
 	assert_true(fd >= 0 && write(fd, data, len) == (ssize_t)len);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return memcore_slots(ms, path, err);
+	return memcore_slots(ms, path, 0, err);
 }
 
 static void test_pages(void **state)
