@@ -337,7 +337,7 @@ static void check_contents(struct check *c)
 		if (rc == -ENOENT) /* removed meanwhile */
 			continue;
 		if (rc) {
-			if (c->how == CHECK_SALVAGE)
+			if (c->how == CHECK_SALVAGE && rc == -EBADMSG)
 				rc = salvage(&c->st, e.name, NULL);
 			finding(c, lossy(c, rc), &why);
 		} else if (end < bytes) {
