@@ -308,7 +308,7 @@ static int salvage(struct store *st, const char *name, struct xf_err *err)
 	struct journal_salvage s;
 	int rc = journal_salvage(st, name, &s, err);
 
-	if ((!rc && !s.good) || rc == -EBADMSG)
+	if ((!rc && s.bad && !s.good) || rc == -EBADMSG)
 		return catalog_remove(st, name, err);
 	return rc ? rc : cut(st, name, err);
 }
