@@ -308,7 +308,7 @@ static int salvage(struct store *st, const char *name, struct xf_err *err)
 	struct journal_salvage s;
 	int rc = journal_salvage(st, name, &s, err);
 
-	if ((!rc && !s.good) || rc == -EBADMSG)
+	if ((!rc && s.bad && !s.good) || rc == -EBADMSG)
 		return catalog_remove(st, name, err);
 	return rc ? rc : cut(st, name, err);
 }
@@ -337,7 +337,7 @@ static void check_contents(struct check *c)
 		if (rc == -ENOENT) /* removed meanwhile */
 			continue;
 		if (rc) {
-			if (c->how == CHECK_SALVAGE)
+			if (c->how == CHECK_SALVAGE && rc == -EBADMSG)
 				rc = salvage(&c->st, e.name, NULL);
 			finding(c, lossy(c, rc), &why);
 		} else if (end < bytes) {

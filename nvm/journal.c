@@ -709,17 +709,24 @@ int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
 
 /* ---- damage ---- */
 
-/* A chunk that can be used, with what it refers to; *@ret_bytes long. */
-static bool is_good(const struct journal *j, uint64_t pos, uint64_t *ret_bytes)
+/*
+ * 1: a chunk that can be used, with what it refers to; *@ret_bytes long. 0: it
+ * is damaged. Else nobody knows, for want of memory or because of the medium.
+ */
+static int is_good(const struct journal *j, uint64_t pos, uint64_t *ret_bytes,
+		   struct xf_err *err)
 {
 	struct store_chunk c;
 	const void *data;
 	size_t len;
+	int rc = chunk_at(j, pos, &c, &data, err);
 
-	if (chunk_at(j, pos, &c, &data, NULL) <= 0)
-		return false;
-	*ret_bytes = journal_chunk_bytes(c.len);
-	return !(c.flags & CHUNK_REF) || resolve(j, &c, &data, &len, NULL) > 0;
+	if (rc > 0) {
+		*ret_bytes = journal_chunk_bytes(c.len);
+		if (c.flags & CHUNK_REF)
+			rc = resolve(j, &c, &data, &len, err);
+	}
+	return rc == -EBADMSG ? 0 : rc;
 }
 
 /* Only what looks like a chunk is worth its checksum. */
@@ -737,40 +744,57 @@ static bool may_be_chunk(const struct journal *j, uint64_t pos)
 }
 
 /* How many bytes from @pos to the next good chunk, or to what ends a search. */
-static uint64_t bad_bytes(const struct journal *j, uint64_t pos, uint64_t end)
+static int64_t bad_bytes(const struct journal *j, uint64_t pos, uint64_t end,
+			 struct xf_err *err)
 {
 	const struct run *r = run_at(j, pos);
 	uint64_t at = pos, bytes;
+	int rc = 0;
 
 	/* Chunks begin anew with each run. */
 	if (end > r->pos + r->len)
 		end = r->pos + r->len;
 	if (end - pos > JOURNAL_CHUNK_MAX)
 		end = pos + JOURNAL_CHUNK_MAX;
-	do
+	for (;;) {
 		at += sizeof(struct store_chunk);
-	while (at < end && !(may_be_chunk(j, at) && is_good(j, at, &bytes)));
-	return at - pos;
+		if (at < end && may_be_chunk(j, at))
+			rc = is_good(j, at, &bytes, err);
+		if (rc < 0)
+			return rc;
+		if (at >= end || rc)
+			return at - pos;
+	}
 }
 
-static void blank_out(struct journal *j, struct journal_salvage *ret)
+static int blank_out(struct journal *j, struct journal_salvage *ret,
+		     struct xf_err *err)
 {
 	uint64_t bytes = 0, pos = 0, end = j->synced & ~15ULL;
 
 	for (; pos < end; pos += bytes) {
-		if (is_good(j, pos, &bytes)) {
+		int rc = is_good(j, pos, &bytes, err);
+		int64_t bad;
+
+		if (rc < 0)
+			return rc;
+		if (rc) {
 			ret->good++;
 			continue;
 		}
-		bytes = bad_bytes(j, pos, end);
-		/* It has no chunk any more that could be damaged. */
+		bad = bad_bytes(j, pos, end, err);
+		if (bad < 0)
+			return bad;
+		bytes = bad;
 		pad(j, pos, bytes);
+		/* No chunk is there any more that could be damaged. */
 		media_fence(&j->st->m);
 		ret->bad++;
 	}
 	/* The word may be what is damaged: it ends where a chunk does. */
 	if (pos != j->synced)
 		store_synced(j, pos);
+	return journal_failed(j, err);
 }
 
 /* From @pos on nothing is vouched for: as if power had been lost there. */
@@ -799,8 +823,7 @@ int journal_salvage(struct store *st, const char *name,
 	}
 	if (!rc) {
 		j.committed = j.committed < j.room ? j.committed : j.room;
-		blank_out(&j, ret);
-		rc = journal_failed(&j, err);
+		rc = blank_out(&j, ret, err);
 	}
 	let_go(&j);
 	return rc;

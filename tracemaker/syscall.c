@@ -15,7 +15,7 @@ struct copies {
 		const char *p; /* NULL: nothing */
 		size_t len;
 		bool cut;
-	} of[SYSCALL_ARGS_MAX];
+	} of[XFT_MAX_ARGS];
 };
 
 /* ---- Descriptions ---- */
@@ -153,7 +153,7 @@ int syscall_of(const struct tep_type *type, struct syscall *ret,
 	*ret = (struct syscall){ 0 };
 	snprintf(ret->name, sizeof(ret->name), "sys_%s", type->name + 10);
 	for (uint32_t i = first;
-	     i < type->nr_members && ret->nr_args < SYSCALL_ARGS_MAX; i++)
+	     i < type->nr_members && ret->nr_args < XFT_MAX_ARGS; i++)
 		set_arg(ret, &type->members[i],
 			i + 1 < type->nr_members ? &type->members[i + 1]
 						 : NULL);
@@ -181,17 +181,17 @@ static void find_copies(const uint64_t *p, size_t words, struct copies *ret)
 	*ret = (struct copies){ 0 };
 	while (words) {
 		uint64_t head = *p++;
-		uint32_t arg = head & SYSCALL_ARG_MASK;
-		size_t len = head >> SYSCALL_LEN_SHIFT & SYSCALL_LEN_MASK;
+		uint32_t arg = XFT_STR_ARG(head);
+		size_t len = XFT_STR_LEN(head);
 		size_t skip = (len + 7) / 8;
 
 		words--;
-		if (arg >= SYSCALL_ARGS_MAX || skip > words)
+		if (arg >= XFT_MAX_ARGS || skip > words)
 			return;
-		if (!(head & SYSCALL_UNREAD)) {
+		if (!(head & XFT_STR_FAULT)) {
 			ret->of[arg].p = (const char *)p;
 			ret->of[arg].len = len;
-			ret->of[arg].cut = head & SYSCALL_CUT;
+			ret->of[arg].cut = head & XFT_STR_CUT;
 		}
 		p += skip;
 		words -= skip;
@@ -273,7 +273,7 @@ static bool is_copied(const struct syscall_arg *a)
 void syscall_print_args(const struct syscall *s, const uint64_t *payload,
 			size_t words, struct buf *out)
 {
-	size_t nr = words ? payload[0] & SYSCALL_NR_MASK : 0;
+	size_t nr = words ? payload[0] & 0xff : 0;
 	struct copies copies = { 0 };
 
 	if (words && nr > words - 1)

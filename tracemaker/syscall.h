@@ -25,8 +25,7 @@
 #include "err.h"
 #include "tep.h"
 #include "values.h"
-
-#define SYSCALL_ARGS_MAX 6u
+#include "xft_abi.h"
 
 enum syscall_kind {
 	SYSCALL_INT,
@@ -47,7 +46,7 @@ struct syscall_arg {
 struct syscall {
 	char name[48]; /* "sys_openat" */
 	uint32_t nr_args;
-	struct syscall_arg args[SYSCALL_ARGS_MAX];
+	struct syscall_arg args[XFT_MAX_ARGS];
 	bool returns_address;
 };
 
@@ -61,14 +60,6 @@ int syscall_of(const struct tep_type *type, struct syscall *ret,
  * next argument. All others are 0 and the caller's.
  */
 uint32_t syscall_descriptor(const struct syscall *s);
-
-/* In the first word of a payload, and in that before each copied string. */
-#define SYSCALL_NR_MASK	  0xffu /* words that follow */
-#define SYSCALL_ARG_MASK  0xffu /* which argument */
-#define SYSCALL_LEN_SHIFT 8	/* bytes that follow, padded to 8 */
-#define SYSCALL_LEN_MASK  0xffffu
-#define SYSCALL_CUT	  (1ull << 24) /* there is more of it */
-#define SYSCALL_UNREAD	  (1ull << 25) /* could not be read */
 
 /*
  * Append "name: value, ...". Arguments that are not in the payload are shown

@@ -135,8 +135,8 @@ int blackbox_recover(struct store *st, const char *file, bool allow_open,
 	collect(&all, st, name);
 	rc = open_ram(&t, file, allow_open, &all, err);
 	if (rc == -ESTALE)
-		xf_fail(err, -ENOENT, "%s: no trace here has the keys of this "
-			"guest's records", file);
+		rc = xf_fail(err, -ENOENT, "%s: no trace here has the keys of "
+			     "this guest's records", file);
 	rc = rc ? rc : take_rings(&t, st->m.path, all.found->name, ret_records,
 				  err);
 	if (!rc)

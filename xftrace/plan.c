@@ -54,7 +54,7 @@ static const struct target_event *describes(const struct target_events *calls,
  * of them would be a megabyte. A kernel without them is traced without
  * arguments.
  */
-static void find_calls(struct plan *p, const struct target *t)
+static void find_calls(struct plan *p, struct target *t)
 {
 	_cleanup_(target_events_deinit) struct target_events all =
 		TARGET_EVENTS_INIT;
@@ -129,7 +129,7 @@ static int32_t find_result(const struct target *t)
 }
 
 /* What the stock tracer's records of calls look like, for a trace.dat. */
-static void find_graph(struct plan *p, const struct target *t)
+static void find_graph(struct plan *p, struct target *t)
 {
 	char *const names[] = { (char *)"ftrace:funcgraph_entry",
 				(char *)"ftrace:funcgraph_exit" };
@@ -171,7 +171,7 @@ static int plan_functions(struct plan *p, struct target *t,
  * After a reboot there may be no kprobes yet, or a module is not loaded: then
  * what is there is better than nothing.
  */
-static int find_some_events(struct plan *p, const struct target *t,
+static int find_some_events(struct plan *p, struct target *t,
 			    const struct recording_spec *spec,
 			    struct xf_err *err)
 {
@@ -198,7 +198,7 @@ static int find_some_events(struct plan *p, const struct target *t,
 	return nr ? target_find_events(t, found, nr, 0, &p->events, err) : 0;
 }
 
-static int plan_events(struct plan *p, const struct target *t,
+static int plan_events(struct plan *p, struct target *t,
 		       const struct recording_spec *spec, bool again,
 		       struct xf_err *err)
 {

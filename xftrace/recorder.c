@@ -46,6 +46,7 @@ struct server {
 	bool silent;		/* the heart stands still */
 	bool done;		/* 'off' or a signal */
 	uint64_t check_ns;	/* when to look again */
+	uint64_t halt_ns;	/* when to try to take the hooks out again */
 	uint64_t search_ns;	/* between two searches for a module */
 	uint64_t started_ns;
 	uint64_t rate_ns;
@@ -184,8 +185,8 @@ static json_t *status_json(struct server *s)
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
 		s->rec.starting ? "starting" :
-		!s->rec.tracing ? "waiting for the guest's module" :
 		s->rec.full ? "store full" :
+		!s->rec.tracing ? "waiting for the guest's module" :
 		s->silent ? "guest is silent" : "tracing",
 		"functions", names, "seconds",
 		(now - s->started_ns) / 1e9, "records", (json_int_t)c.records,
@@ -327,7 +328,9 @@ static void check_guest(struct server *s, uint64_t now)
 	if (!check_qemu(s))
 		return;
 	if (!s->rec.tracing) {
-		search_again(s, now);
+		/* A full store has no room for another session. */
+		if (!s->rec.full)
+			search_again(s, now);
 		return;
 	}
 	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
@@ -335,7 +338,7 @@ static void check_guest(struct server *s, uint64_t now)
 				  "the guest rebooted or unloaded its module");
 		return;
 	}
-	if (ctl.state != XFT_TRACING) {
+	if (ctl.state != XFT_TRACING && !s->rec.stopped) {
 		recording_abandon(&s->rec, "the guest's module stopped tracing "
 					   "without being asked");
 		return;
@@ -361,6 +364,27 @@ static bool qemu_lives(void *arg, unsigned int waited_ms)
 	struct server *s = arg;
 
 	return !is_readable(s->t->pidfd);
+}
+
+/* 'off' comes later; until then whoever asks is answered. */
+static bool serve_meanwhile(void *arg, unsigned int waited_ms)
+{
+	struct server *s = arg;
+
+	if (is_readable(s->listen_fd))
+		serve(s);
+	return !is_readable(s->t->pidfd);
+}
+
+/* Nothing more is kept: the guest need not pay for it any longer. */
+static void halt(struct server *s, uint64_t now)
+{
+	struct xf_err why;
+
+	if (!s->rec.tracing || s->rec.stopped || now < s->halt_ns)
+		return;
+	if (recording_halt(&s->rec, serve_meanwhile, s, &why))
+		s->halt_ns = monotonic_ns() + SILENT_NS;
 }
 
 /* The trace is whole and closed before the client hears of it. */
@@ -419,6 +443,8 @@ static void run(struct server *s)
 			trouble(s, &why);
 		now = monotonic_ns();
 		update_rate(s, now);
+		if (s->rec.full)
+			halt(s, now);
 		if (now >= s->check_ns)
 			check_guest(s, now);
 		if (p[0].revents)

@@ -527,8 +527,30 @@ void recording_abandon(struct recording *r, const char *note)
 	r->before.bad = r->beat_bad;
 	r->before.gaps = r->beat_gaps;
 	r->nr_rings = 0;
-	r->tracing = false;
+	r->tracing = r->stopped = false;
 	recording_note(r, note);
+}
+
+static int stop_guest(struct recording *r, struct wait *w, struct xf_err *err)
+{
+	int rc;
+
+	if (r->stopped)
+		return 0;
+	rc = wait_for_beat(w, PING_TIMEOUT_MS, err);
+	rc = rc ? rc : mailbox_request(&r->t->mb, XFT_CMD_STOP, STOP_TIMEOUT_MS,
+				       drain_and_wait, w, err);
+	r->stopped = !rc;
+	return rc;
+}
+
+int recording_halt(struct recording *r, mailbox_wait_fn wait, void *arg,
+		   struct xf_err *err)
+{
+	struct wait w = { r, wait, arg };
+
+	end_host(r);
+	return stop_guest(r, &w, err);
 }
 
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
@@ -536,16 +558,11 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 {
 	struct wait w = { r, wait, arg };
 	struct recording_counts c;
-	bool stopped = false;
 	struct xf_err why;
 	int rc;
 
 	if (r->tracing) {
-		rc = wait_for_beat(&w, PING_TIMEOUT_MS, &why);
-		rc = rc ? rc : mailbox_request(&r->t->mb, XFT_CMD_STOP,
-					       STOP_TIMEOUT_MS, drain_and_wait,
-					       &w, &why);
-		stopped = !rc;
+		rc = stop_guest(r, &w, &why);
 		if (rc) {
 			xf_fail(&r->left, rc, "%s: its hooks may still be in "
 				"place", why.msg);
@@ -553,11 +570,11 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		}
 	}
 	/* Nothing writes any more: two rounds see all of every ring. */
-	for (int i = 0; i < 2 && (stopped || rings_are_its(r)); i++)
+	for (int i = 0; i < 2 && (r->stopped || rings_are_its(r)); i++)
 		(void)drain(r, NULL);
 	end_host(r);
 	/* Modules that were loaded meanwhile have names now. */
-	if (stopped && !r->full && r->t->symbols) {
+	if (r->stopped && !r->full && r->t->symbols) {
 		size_t known = r->t->symbols->nr;
 
 		target_add_modules(r->t);
@@ -573,10 +590,10 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 				"full", r->full),
 		      err);
 	rc = rc ? rc : journal_commit(&r->j, err);
-	if (stopped)
+	if (r->stopped)
 		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
 				      NULL, NULL);
-	r->tracing = false;
+	r->tracing = r->stopped = false;
 	flusher_wait(&r->flusher, &r->j);
 	return rc ? rc : journal_finish(&r->j, err);
 }

@@ -66,6 +66,7 @@ struct recording {
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
+	bool stopped;		/* tracing, but the hooks are gone */
 	bool full;		/* the store is: nothing more is kept */
 	struct xf_err left;	/* why hooks may still be in place, or code 0 */
 };
@@ -93,6 +94,13 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
  * kept.
  */
 int recording_tick(struct recording *r, struct xf_err *err);
+
+/*
+ * The store is full: nothing more is kept, so hooks go now, and recording_end()
+ * has less to do. What the guest does not answer may be tried again.
+ */
+int recording_halt(struct recording *r, mailbox_wait_fn wait, void *arg,
+		   struct xf_err *err);
 
 /* The guest is gone or has a new module: take what is left of its rings. */
 void recording_abandon(struct recording *r, const char *note);

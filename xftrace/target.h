@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "eventlist.h"
 #include "mailbox.h"
 #include "memfile.h"
 #include "resolve.h"
@@ -45,6 +46,8 @@ struct target {
 	struct xft_ctl ctl;	/* checked copy, from target_find_module() */
 	struct vmcoreinfo kernel;
 	struct symtab *symbols;	/* sealed, at run-time addresses */
+	struct eventlist_layout layout; /* of event_kernel's events, once read */
+	struct vmcoreinfo event_kernel; /* without build id: none yet */
 };
 
 #define TARGET_INIT { .pidfd = -1, .mf = MEMFILE_INIT }

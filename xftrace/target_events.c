@@ -112,39 +112,39 @@ static int read_offsets(const struct target *t, struct eventlist_layout *l,
 	return 0;
 }
 
-/* Unpacking an image takes a tenth of a second: once for each kernel. */
-static int find_offsets(const struct target *t, struct eventlist_layout *l,
-			struct xf_err *err)
+static bool is_same_kernel(const struct vmcoreinfo *a,
+			   const struct vmcoreinfo *b)
 {
-	static struct {
-		uint8_t build_id[sizeof(t->kernel.build_id)];
-		size_t build_id_len;
-		struct eventlist_layout layout;
-	} known;
-	const struct vmcoreinfo *vi = &t->kernel;
+	return a->build_id_len && a->build_id_len == b->build_id_len &&
+	       !memcmp(a->build_id, b->build_id, a->build_id_len);
+}
+
+/* Unpacking an image takes a tenth of a second: once for each kernel. */
+static int find_offsets(struct target *t, struct xf_err *err)
+{
+	struct eventlist_layout layout = { 0 };
 	int rc;
 
-	if (vi->build_id_len && vi->build_id_len == known.build_id_len &&
-	    !memcmp(vi->build_id, known.build_id, vi->build_id_len)) {
-		*l = known.layout;
+	if (is_same_kernel(&t->kernel, &t->event_kernel))
 		return 0;
-	}
-	rc = read_offsets(t, l, err);
+	rc = read_offsets(t, &layout, err);
 	if (rc)
 		return rc;
-	memcpy(known.build_id, vi->build_id, sizeof(known.build_id));
-	known.build_id_len = vi->build_id_len;
-	known.layout = *l;
+	t->event_kernel = t->kernel;
+	t->layout = layout;
 	return 0;
 }
 
-static int find_layout(const struct target *t, struct eventlist_layout *l,
+/* A reboot moves what has an address, and leaves the offsets. */
+static int find_layout(struct target *t, struct eventlist_layout *l,
 		       struct xf_err *err)
 {
-	int rc = find_offsets(t, l, err);
+	int rc = find_offsets(t, err);
 
-	rc = rc ? rc : symtab_address(t->symbols, "ftrace_events", &l->events,
-				      err);
+	if (rc)
+		return rc;
+	*l = t->layout;
+	rc = symtab_address(t->symbols, "ftrace_events", &l->events, err);
 	rc = rc ? rc : symtab_address(t->symbols, "ftrace_common_fields",
 				      &l->common_fields, err);
 	if (!rc)
@@ -261,11 +261,11 @@ static int try_find(const struct target *t,
 	return 0;
 }
 
-int target_find_events(const struct target *t, char *const *patterns, size_t nr,
+int target_find_events(struct target *t, char *const *patterns, size_t nr,
 		       unsigned int flags, struct target_events *ret,
 		       struct xf_err *err)
 {
-	struct eventlist_layout layout = { 0 };
+	struct eventlist_layout layout;
 	int rc = find_layout(t, &layout, err);
 
 	if (rc)

@@ -47,7 +47,7 @@ void target_events_deinit(struct target_events *e);
  * only such as cannot be switched on; or a kernel that we do not know. -EINVAL:
  * an empty pattern. Others as in eventlist.h and target_btf.h.
  */
-int target_find_events(const struct target *t, char *const *patterns, size_t nr,
+int target_find_events(struct target *t, char *const *patterns, size_t nr,
 		       unsigned int flags, struct target_events *ret,
 		       struct xf_err *err);
 

@@ -798,6 +798,7 @@ static void note_finding(void *arg, const struct check_result *r)
 
 static bool is_sound(struct level *l)
 {
+	static bool salvages;
 	struct media m = media_of(l);
 	struct xf_err err = { 0 };
 	struct store st;
@@ -810,7 +811,10 @@ static bool is_sound(struct level *l)
 	/* A reader first, of what is there as it is. */
 	if (!is_either(&st, &was, &will))
 		return false;
-	rc = check_media(&m, CHECK_REPAIR, note_finding, NULL, &err);
+	/* A crash is no damage: salvaging gives up nothing either. */
+	salvages = !salvages;
+	rc = check_media(&m, salvages ? CHECK_SALVAGE : CHECK_REPAIR,
+			 note_finding, NULL, &err);
 	if (rc < 0)
 		return wrong(err.msg);
 	if (rc)

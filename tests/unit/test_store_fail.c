@@ -162,7 +162,7 @@ static void scenario(void)
 	acked.tried_remove = true;
 	acked.removed = acked.imported && !catalog_remove(&st, "u", NULL);
 	store_close(&st);
-	(void)check_file("a", CHECK_REPAIR, NULL, NULL, NULL);
+	(void)check_file("a", CHECK_SALVAGE, NULL, NULL, NULL);
 	if (!store_open(&st, "a", false, NULL)) {
 		(void)count_in(&st, "r", 1);
 		store_close(&st);

@@ -67,7 +67,7 @@ struct payload {
 static void put_string(struct payload *p, uint32_t arg, const char *s,
 		       size_t len, uint64_t flags)
 {
-	p->word[p->nr++] = arg | len << SYSCALL_LEN_SHIFT | flags;
+	p->word[p->nr++] = arg | len << 8 | flags;
 	memcpy(&p->word[p->nr], s, len);
 	p->nr += (len + 7) / 8;
 }
@@ -115,7 +115,7 @@ static void test_args(void **state)
 		    "O_RDONLY|O_DIRECTORY|0x40000000, mode: 0777");
 
 	p = PAYLOAD(1, 0x7f0000001000, 30);
-	put_string(&p, 1, "a\"b\\c\n\0\1\xff.", 10, SYSCALL_CUT);
+	put_string(&p, 1, "a\"b\\c\n\0\1\xff.", 10, XFT_STR_CUT);
 	assert_args("write", &p,
 		    "fd: 1, buf: \"a\\\"b\\\\c\\n\\x00\\x01\\xff.\"..., "
 		    "count: 30");
@@ -156,7 +156,7 @@ static void test_args(void **state)
 	p = PAYLOAD(0x1000, 0x2000, 0x3000, 4, 1);
 	put_string(&p, 2, "v\0lu", 4, 0);
 	put_string(&p, 1, "user.x", 7, 0);
-	put_string(&p, 0, "", 0, SYSCALL_UNREAD);
+	put_string(&p, 0, "", 0, XFT_STR_FAULT);
 	assert_args("setxattr", &p,
 		    "pathname: 0x1000, name: \"user.x\", value: \"v\\x00lu\", "
 		    "size: 4, flags: XATTR_CREATE");
@@ -179,11 +179,11 @@ static void test_damaged(void **state)
 	assert_args("openat", &p, "dfd: 7, filename: ?, flags: ?, mode: ?");
 
 	p = PAYLOAD(1, 2, 04002, 4);
-	p.word[p.nr++] = 1 | 9 << SYSCALL_LEN_SHIFT; /* longer than it is */
+	p.word[p.nr++] = 1 | 9 << 8; /* longer than it is */
 	p.word[p.nr++] = 0;
 	assert_args("openat", &p, bare);
 	p.nr = 5;
-	p.word[p.nr++] = 1 | 0xffffull << SYSCALL_LEN_SHIFT;
+	p.word[p.nr++] = 1 | 0xffffull << 8;
 	assert_args("openat", &p, bare);
 	p.nr = 5;
 	p.word[p.nr++] = 77; /* no such argument */
