@@ -15,7 +15,7 @@
 
 #define PAGE	     4096u
 #define MAX_SEGMENTS 4096u
-#define OPEN_FLAGS   (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+#define OPEN_FLAGS   (O_RDONLY | O_CLOEXEC | O_NONBLOCK)
 #define PIECE	     (64u << 10) /* bytes copied at a time */
 
 struct core {
@@ -197,37 +197,35 @@ static int add_file(struct memslots *ms, const char *path, struct xf_err *err)
 	return 0;
 }
 
-/* The rules for guest memory are those for it in a core, too. */
-static int open_core(const char *path, enum memfile_flags flags, uint64_t *len,
-		     struct xf_err *err)
+int memcore_read(struct memslots *ms, int fd, const char *path,
+		 struct xf_err *err)
 {
-	_cleanup_close_ int fd = open(path, OPEN_FLAGS);
+	struct core c = { .path = path, .fd = fd };
 	struct stat st;
 	int rc;
 
-	if (fd < 0 || fstat(fd, &st))
-		return xf_fail_errno(err, "%s", path);
-	rc = memfile_check_access(path, &st, flags, err);
-	if (rc)
-		return rc;
-	*len = st.st_size;
-	return xf_take_fd(fd);
-}
-
-int memcore_slots(struct memslots *ms, const char *path,
-		  enum memfile_flags flags, struct xf_err *err)
-{
-	struct core c = { .path = path };
-	_cleanup_close_ int fd = open_core(path, flags, &c.len, err);
-	int rc;
-
 	*ms = (struct memslots)MEMSLOTS_INIT;
-	if (fd < 0)
-		return fd;
-	c.fd = fd;
+	if (fstat(fd, &st))
+		return xf_fail_errno(err, "%s", path);
+	c.len = st.st_size;
 	rc = add_file(ms, path, err);
 	rc = rc ? rc : add_segments(ms, &c, err);
 	if (rc)
 		memslots_deinit(ms);
 	return rc;
+}
+
+/* The rules for guest memory are those for it in a core, too. */
+int memcore_slots(struct memslots *ms, const char *path,
+		  enum memfile_flags flags, struct xf_err *err)
+{
+	_cleanup_close_ int fd = open(path, OPEN_FLAGS | O_NOFOLLOW);
+	struct stat st;
+	int rc;
+
+	*ms = (struct memslots)MEMSLOTS_INIT;
+	if (fd < 0 || fstat(fd, &st))
+		return xf_fail_errno(err, "%s", path);
+	rc = memfile_check_access(path, &st, flags, err);
+	return rc ? rc : memcore_read(ms, fd, path, err);
 }

@@ -18,8 +18,14 @@
 /* Does the file begin as one? */
 bool memcore_is(const char *path);
 
-/* -EPERM: as memfile_open(). -EBADMSG: damaged. -ENOEXEC: not of an x86-64 guest. */
+/*
+ * -EPERM: as memfile_open(). -EBADMSG: damaged. -ENOEXEC: not of an x86-64
+ * guest.
+ */
 int memcore_slots(struct memslots *ms, const char *path,
 		  enum memfile_flags flags, struct xf_err *err);
+/* The same of an open file, whoever may read it; @path is for messages. */
+int memcore_read(struct memslots *ms, int fd, const char *path,
+		 struct xf_err *err);
 
 #endif

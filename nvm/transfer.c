@@ -105,6 +105,8 @@ static void plan(const struct need *n, struct store_shape *shape)
 	nr = (n->bytes >> shift) + 1;
 	for (uint32_t i = 0; i < n->nr_objects; i++)
 		nr += (n->object_bytes[i] >> shift) + 1;
+	/* A writer takes up to a 64th more than it needs. */
+	nr += nr / 63 + 1;
 	*shape = (struct store_shape){
 		.block = 1u << shift,
 		.nr_slots = 1 + n->nr_objects,

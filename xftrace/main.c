@@ -11,7 +11,7 @@
 #include "log.h"
 #include "opt.h"
 
-/* Starts QEMU, and looks at nothing that a guest has written. */
+/* It runs QEMU; of what a guest has written it shows a line of its console. */
 #define FREE (-1)
 
 static const struct verb {

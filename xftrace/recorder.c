@@ -562,6 +562,7 @@ static void leave_terminal(const struct recorder *r)
 	/* A guest that has something to say each time must not fill the disk. */
 	xf_log_level = XF_LOG_ERROR;
 	setsid();
+	umask(077);
 }
 
 /*

@@ -15,7 +15,7 @@ void fuzz_one(struct cursor *in)
 	char path[32];
 
 	fd = fuzz_file(in, path);
-	if (!memcore_is(path) || memcore_slots(&ms, path, 0, &err))
+	if (memcore_read(&ms, fd, path, &err))
 		return;
 	fuzz_must(ms.nr && !fstat(ms.file[0].fd, &st));
 	/* A core has each byte once. */

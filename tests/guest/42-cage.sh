@@ -36,7 +36,7 @@ sock=$work/run/guests/$guest/qmp.sock
 qemu=$(jq .pid "$work/run/guests/$guest/guest.json")
 
 # A descriptor more, that is not close-on-exec, and a working folder.
-exec 7<"$0"
+exec 7</dev/zero
 "$xft" -q on --guest "$guest" vfs_read || { not_ok 'on'; exit 1; }
 exec 7<&-
 pid=$(recorder)
@@ -57,6 +57,9 @@ cat >expected.txt <<'EOF'
 EOF
 check 'no file is open but those' diff <(sort expected.txt) <(files "$pid" | sort)
 check 'it has said nothing' [ ! -s "$rec/words" ]
+ours_alone() { [ ! "$(find "$work/run" "$work/data" ! -type l -perm /077)" ]; }
+check 'state and traces are nobody else'\''s' ours_alone
+check 'nor is the RAM' [ "$(stat -c %a /dev/shm/xftrace-*-"$guest.ram")" = 600 ]
 
 # RAM is mapped for writing where the mailbox is, and nowhere else.
 writable() {

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,6 +448,59 @@ static void test_both(void **state)
 		fail_msg("status 0x%x, said: %s", status, said);
 }
 
+/* A kernel that answers one call with ENOSYS. */
+static int without(int nr)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), nr, 0);
+
+	rc = rc ? rc : seccomp_load(f);
+	seccomp_release(f);
+	return rc;
+}
+
+static int without_landlock(void *arg)
+{
+	_cleanup_(cage_deinit) struct cage c = CAGE_INIT;
+
+	NEED(!without(SYS_landlock_create_ruleset));
+	cage_open(&c);
+	NEED(c.fd < 0);
+	cage_allow_path(&c, path("in"));
+	NEED(!cage_limit_writes(&c, NULL));
+	NEED(can_open("one", O_RDWR) == 0);
+	/* The list of calls does not depend on it. */
+	NEED(!cage_limit_calls(0, NULL));
+	open_to_write();
+	return 0;
+}
+
+static int without_seccomp(void *arg)
+{
+	_cleanup_(cage_deinit) struct cage c = CAGE_INIT;
+	struct xf_err err = { 0 };
+
+	NEED(!without(SYS_seccomp));
+	NEED(!cage_limit_calls(0, &err));
+	cage_open(&c);
+	NEED(!cage_limit_writes(&c, &err));
+	NEED(can_open("one", O_RDWR) == (c.fd < 0 ? 0 : -EACCES));
+	return 0;
+}
+
+static void test_old_kernels(void **state)
+{
+	int status = in_child(without_landlock, NULL);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+	assert_non_null(strstr(said, "may not call open"));
+	status = in_child(without_seccomp, NULL);
+	if (status)
+		fail_msg("status 0x%x, said: %s", status, said);
+	assert_non_null(strstr(said, "cannot limit what xftrace may call"));
+}
+
 static int setup(void **state)
 {
 	return !mkdtemp(dir) || mkdir(path("in"), 0700) ||
@@ -473,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_writes),
 		cmocka_unit_test(test_both),
+		cmocka_unit_test(test_old_kernels),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

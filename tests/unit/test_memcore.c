@@ -59,11 +59,9 @@ static int slots_of(const void *data, size_t len, struct memslots *ms,
 		    struct xf_err *err)
 {
 	_cleanup_close_ int fd = memfd_create("core", MFD_CLOEXEC);
-	char path[32];
 
 	assert_true(fd >= 0 && write(fd, data, len) == (ssize_t)len);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return memcore_slots(ms, path, 0, err);
+	return memcore_read(ms, fd, "core", err);
 }
 
 static void test_pages(void **state)
