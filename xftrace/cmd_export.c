@@ -17,14 +17,13 @@ int cmd_export(int argc, char **argv, struct xf_err *err)
 		"trace, with\n'xftrace report FILE' or after 'xftrace import'.\n",
 		opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 2, 2,
+			     "name the trace and a file", err);
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 2)
-		return xf_fail(err, OPT_MISUSE, "name the trace and a file");
 	rc = traces_open(&st, store, TRACES_READ, err);
 	if (rc)
 		return rc;

@@ -66,14 +66,12 @@ static int guest_stop(int argc, char **argv, struct xf_err *err)
 		opts
 	};
 	const char *name = NULL;
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 0, 1, "name one guest", err);
 	json_t *list = NULL;
 	int rc = 0;
 
 	if (n < 0)
 		return n;
-	if (n > 1)
-		return xf_fail(err, OPT_MISUSE, "name one guest");
 	if (n) {
 		name = argv[0];
 	} else {

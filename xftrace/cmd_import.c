@@ -20,14 +20,12 @@ int cmd_import(int argc, char **argv, struct xf_err *err)
 		"Copy the trace of a file into the store.",
 		"FILE is one that 'xftrace export' made.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 1, 1, "name one file", err);
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 1)
-		return xf_fail(err, OPT_MISUSE, "name one file");
 	rc = name ? catalog_check_name(name, err) : 0;
 	rc = rc ? rc : traces_open(&st, store, TRACES_ADD, err);
 	if (rc)

@@ -11,15 +11,13 @@ int cmd_mv(int argc, char **argv, struct xf_err *err)
 		"mv", "TRACE NEW", "Give a trace another name.",
 		"It may be one that is being recorded.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 2, 2,
+			     "name the trace and its new name", err);
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 2)
-		return xf_fail(err, OPT_MISUSE,
-			       "name the trace and its new name");
 	rc = traces_open(&st, store, TRACES_CHANGE, err);
 	if (rc)
 		return rc;

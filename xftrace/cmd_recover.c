@@ -104,15 +104,13 @@ int cmd_recover(int argc, char **argv, struct xf_err *err)
 		"its\ntrace. Without, interrupted traces (or this one) are "
 		"completed from what\ncan be reached.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 0, 1, "name one trace", err);
 	const char *name;
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n > 1)
-		return xf_fail(err, OPT_MISUSE, "name one trace");
 	name = n ? argv[0] : NULL;
 	rc = name ? catalog_check_name(name, err) : 0;
 	rc = rc ? rc : traces_open(&st, store, TRACES_CHANGE, err);

@@ -29,13 +29,11 @@ int cmd_report(int argc, char **argv, struct xf_err *err)
 	struct journal j = { 0 };
 	struct store st = { 0 };
 	struct call_stats s;
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 0, 1, "name one trace", err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n > 1)
-		return xf_fail(err, OPT_MISUSE, "name one trace");
 	rc = draw_format(name, &format, err);
 	rc = rc ? rc : traces_open_one(&st, &j, store, n ? argv[0] : NULL, err);
 	rc = rc ? rc : draw_trace(&j, format, output, &s, err);

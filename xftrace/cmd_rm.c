@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
+
 #include "cmd.h"
 #include "opt.h"
 #include "traces.h"
@@ -11,14 +13,13 @@ int cmd_rm(int argc, char **argv, struct xf_err *err)
 		"rm", "TRACE...", "Remove traces from the store.",
 		"One that is being recorded or drawn is not removed.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 1, INT_MAX,
+			     "name the traces to remove", err);
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (!n)
-		return xf_fail(err, OPT_MISUSE, "name the traces to remove");
 	rc = traces_open(&st, store, TRACES_CHANGE, err);
 	if (rc)
 		return rc;

@@ -143,13 +143,11 @@ int cmd_show(int argc, char **argv, struct xf_err *err)
 	struct journal j = { 0 };
 	struct store st = { 0 };
 	json_t *v = NULL;
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 0, 1, "name one trace", err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n > 1)
-		return xf_fail(err, OPT_MISUSE, "name one trace");
 	rc = traces_open_one(&st, &j, store, n ? argv[0] : NULL, err);
 	rc = rc ? rc : confine(&(struct confine){ 0 }, err);
 	if (rc)

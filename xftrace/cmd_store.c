@@ -38,14 +38,12 @@ static int store_create_verb(int argc, char **argv, struct xf_err *err)
 		"On a file system mounted with -o dax it is persistent memory; "
 		"any other does.\n", opts
 	};
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 1, 1, "name one file", err);
 	struct store st;
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 1)
-		return xf_fail(err, OPT_MISUSE, "name one file");
 	if (!shape.size)
 		return xf_fail(err, OPT_MISUSE, "say how large: --size 1G");
 	rc = store_create(&st, argv[0], &shape, err);

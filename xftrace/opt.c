@@ -188,6 +188,16 @@ int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err)
 	return n;
 }
 
+int opt_parse_nr(const struct usage *u, int argc, char **argv, int least,
+		 int most, const char *want, struct xf_err *err)
+{
+	int n = opt_parse(u, argc, argv, err);
+
+	if (n >= 0 && (n < least || n > most))
+		return xf_fail(err, OPT_MISUSE, "%s", want);
+	return n;
+}
+
 int opt_parse_only(const struct usage *u, int argc, char **argv,
 		   struct xf_err *err)
 {

@@ -65,10 +65,14 @@ struct usage {
 
 /*
  * Takes the options out of argv; operands are left in argv[0..n) and n is
- * returned. OPT_MISUSE: misused, which a
- * verb also answers to operands that it cannot take. -ECANCELED: --help was asked for and printed.
+ * returned. OPT_MISUSE: misused, which a verb also answers to operands that it
+ * cannot take. -ECANCELED: --help was asked for and printed.
  */
 int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err);
+
+/* The same if there must be @least to @most operands: @want says which. */
+int opt_parse_nr(const struct usage *u, int argc, char **argv, int least,
+		 int most, const char *want, struct xf_err *err);
 
 /* The same for a verb without operands: 0, or an error if there are any. */
 int opt_parse_only(const struct usage *u, int argc, char **argv,
