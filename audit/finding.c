@@ -11,6 +11,94 @@ const struct rule rules[NR_RULES] = {
 		"Instructions in the guest's memory are neither those of its "
 		"kernel image nor what the kernel itself puts in their place.",
 	},
+	[RULE_SYSCALL_DISPATCH] = {
+		"syscall-dispatch", FINDING_ALARM,
+		"a system call goes elsewhere",
+		"The kernel's function that calls the handlers of system calls "
+		"was changed to call something else.",
+	},
+	[RULE_SYSCALL_TABLE] = {
+		"syscall-table", FINDING_ALARM,
+		"the table of system calls was changed",
+		"The table of system calls names another function than the "
+		"kernel's image does, and the kernel calls what it names.",
+	},
+	[RULE_SYSCALL_TABLE_UNUSED] = {
+		"syscall-table-inactive", FINDING_ALARM,
+		"the table of system calls was changed, without effect",
+		"The table of system calls names another function than the "
+		"kernel's image does. This kernel does not call through the "
+		"table, so somebody tried in vain.",
+	},
+	[RULE_IDT_GATE] = {
+		"idt-gate", FINDING_ALARM, "an interrupt goes elsewhere",
+		"A gate of the interrupt descriptor table leads to something "
+		"that is not one of the kernel's entry points.",
+	},
+	[RULE_OPERATIONS] = {
+		"operations", FINDING_ALARM,
+		"a table of operations was changed",
+		"A constant pointer to a function differs from the kernel's "
+		"image: what files, directories or protocols do goes elsewhere.",
+	},
+	[RULE_READ_ONLY_DATA] = {
+		"read-only-data", FINDING_ALARM, "constant data was changed",
+		"Data that the kernel never writes differs from its image.",
+	},
+	[RULE_FTRACE_HOOK] = {
+		"ftrace-hook", FINDING_ALARM, "a module hooks functions",
+		"A function outside of the kernel is called by ftrace whenever "
+		"chosen kernel functions are, and may divert them.",
+	},
+	[RULE_GRAPH_HOOK] = {
+		"graph-hook", FINDING_ALARM,
+		"a module hooks entries and returns",
+		"A function outside of the kernel is called at entry and return "
+		"of kernel functions.",
+	},
+	[RULE_EXPORT_HOOK] = {
+		"export-hook", FINDING_ALARM, "a module reads all traces",
+		"A function outside of the kernel is handed all that the "
+		"kernel's tracers record.",
+	},
+	[RULE_KPROBE] = {
+		"kprobe", FINDING_ALARM, "a module probes an instruction",
+		"A function outside of the kernel is called at an instruction "
+		"of the kernel, and may change what happens there.",
+	},
+	[RULE_KRETPROBE] = {
+		"kretprobe", FINDING_ALARM, "a module probes returns",
+		"A function outside of the kernel is called when a kernel "
+		"function returns, and may change its result.",
+	},
+	[RULE_TRACEPOINT_PROBE] = {
+		"tracepoint-probe", FINDING_ALARM,
+		"a module listens to a tracepoint",
+		"A function outside of the kernel is called at a tracepoint.",
+	},
+	[RULE_NETFILTER_HOOK] = {
+		"netfilter-hook", FINDING_ALARM, "a module sees all packets",
+		"A function that belongs to no known part of netfilter is called "
+		"for packets.",
+	},
+	[RULE_BPF_PROBE] = {
+		"bpf-probe", FINDING_HINT, "a BPF program probes the kernel",
+		"A BPF program is attached to a kernel function. Tools do that; "
+		"so do rootkits.",
+	},
+	[RULE_HIDDEN_MODULE] = {
+		"hidden-module", FINDING_ALARM, "a module is not in the list",
+		"The kernel knows a module that the list of modules lacks.",
+	},
+	[RULE_HIDDEN_CODE] = {
+		"hidden-code", FINDING_ALARM, "code that belongs to nobody",
+		"Executable memory where modules lie belongs to no listed module "
+		"and to nothing that the kernel generates.",
+	},
+	[RULE_NOT_CHECKED] = {
+		"not-checked", FINDING_HINT, "not looked at",
+		"What guest RAM does not hold cannot be judged from it.",
+	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",
 		"Something that a rule needs was missing or could not be read.",

@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 #include "btf.h"
-#include "buf.h"
 #include "err.h"
 #include "finding.h"
 #include "gva.h"
+#include "kfile.h"
 #include "symtab.h"
 
 /* All borrowed. */
@@ -28,13 +28,12 @@ struct image_guest {
 	struct gva space;		/* the kernel's address space */
 	const struct symtab *symbols;	/* sealed, at run-time addresses */
 	const struct btf *types;
-	const struct buf *file;		/* unpacked vmlinux, or NULL: none */
-	uint64_t slide;			/* KASLR: run-time minus link-time */
+	const struct kfile *file;	/* NULL: the host has none */
 };
 
 /*
- * Adds to @f. -EIO: the guest's RAM is gone. -EBADMSG: the file is damaged.
- * All else that keeps a rule from being decided is a finding: cannot-tell.
+ * Adds to @f. -EIO: the guest's RAM is gone. All else that keeps a rule
+ * from being decided is a finding: cannot-tell.
  */
 int image_check(const struct image_guest *g, struct findings *f,
 		struct xf_err *err);

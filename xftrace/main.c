@@ -40,6 +40,8 @@ static const struct verb {
 	{ "symbols", cmd_symbols, CAGE_ASK | CAGE_WRITE,
 	  "print a System.map" },
 	{ "events", cmd_events, CAGE_ASK, "list the trace events of a guest" },
+	{ "check", cmd_check, CAGE_ASK,
+	  "look for what bends the guest's kernel" },
 	{ "guest", cmd_guest, FREE, "demo guests, and how to prepare your own" },
 };
 
