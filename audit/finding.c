@@ -133,6 +133,16 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 	f->nr++;
 }
 
+void findings_move(struct findings *f, struct findings *from)
+{
+	if (from->nr)
+		buf_add(&f->room, from->v, from->nr * sizeof(*from->v));
+	f->v = (struct finding *)f->room.data;
+	f->nr += from->nr;
+	from->nr = 0;
+	findings_deinit(from);
+}
+
 enum verdict findings_verdict(const struct findings *f)
 {
 	enum verdict v = VERDICT_CLEAN;

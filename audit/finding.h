@@ -88,6 +88,9 @@ void findings_deinit(struct findings *f);
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Those of @from as well; it is empty then. */
+void findings_move(struct findings *f, struct findings *from);
+
 /* An alarm is an alarm, whatever else could not be decided. */
 enum verdict findings_verdict(const struct findings *f);
 

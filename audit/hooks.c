@@ -189,10 +189,11 @@ static bool judge_kprobe(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
 	uint64_t pre = look_ptr(l, kp + k->pre);
+	uint64_t addr = look_ptr(l, kp + k->addr);
 	char name[LOOK_NAME], where[LOOK_NAME + 8];
 
-	snprintf(where, sizeof(where), " at %s",
-		 look_name(l, look_ptr(l, kp + k->addr), name));
+	buf_add(&l->probed, &addr, sizeof(addr));
+	snprintf(where, sizeof(where), " at %s", look_name(l, addr, name));
 	if (look_is(l, pre, "aggr_pre_handler")) {
 		/* Several at one place. */
 		guestlist_ring(l, kp + k->list, k->list, judge_kprobe, arg);

@@ -25,6 +25,8 @@ struct look {
 	struct findings *f;
 	struct codemap code;
 	struct sites *sites;		/* NULL without a file */
+	struct buf probed;		/* uint64_t: where kprobes are */
+	bool poking;			/* the kernel is patching its code */
 	uint64_t began_ns, bytes;
 	unsigned int reads;
 	int spent;			/* -ETIME, -E2BIG, -EIO: the end */

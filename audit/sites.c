@@ -260,6 +260,23 @@ static bool legit_paravirt(const struct code *c, const struct site *s)
 	return is_filler(c->now + used, c->len - used);
 }
 
+/* What all of ftrace's trampolines call. */
+static bool legit_tracer_call(const struct code *c, const struct site *s)
+{
+	return is_function(c->l, target(c, 0xe8));
+}
+
+/* A breakpoint, or a jump to where kprobes keeps the instructions. */
+static bool legit_kprobe(const struct code *c, const struct site *s)
+{
+	const uint8_t *was = kfile_at(c->l->g->file, c->addr, c->len);
+	uint64_t to = target(c, 0xe9);
+
+	if (c->now[0] == 0xcc)
+		return was && !memcmp(c->now + 1, was + 1, c->len - 1);
+	return to && codemap_owner(&c->l->code, to) == CODE_KPROBES;
+}
+
 /* A number that the kernel computes when it boots. */
 static bool legit_const(const struct code *c, const struct site *s)
 {
@@ -375,7 +392,10 @@ static void add(struct sites *s, uint8_t kind, uint64_t addr, size_t len,
 		buf_add(&s->room, &one, sizeof(one));
 }
 
-/* A table in a section of its own, or between two symbols. */
+/*
+ * A table in a section of its own, or between two symbols; or symbols that
+ * begin like @start.
+ */
 struct table {
 	const char *section;
 	const char *start, *stop;
@@ -471,6 +491,8 @@ static const struct kind {
 	bool (*legit)(const struct code *c, const struct site *s);
 	bool poked;		/* while the kernel runs, behind an int3 */
 } kinds[] = {
+	/* The first is for what is probed now. */
+	{ { NULL }, NULL, legit_kprobe, false },
 	{ { ".altinstructions", .size = 12 }, add_alt, legit_alt, false },
 	{ { ".parainstructions", .size = 16 }, add_paravirt, legit_paravirt,
 	  false },
@@ -485,6 +507,9 @@ static const struct kind {
 	  legit_jump, true },
 	{ { NULL, "__start_static_call_sites", "__stop_static_call_sites", 8 },
 	  add_static_call, legit_static_call, true },
+	{ { .start = "__SCT__" }, NULL, legit_static_call, true },
+	{ { .start = "ftrace_call" }, NULL, legit_tracer_call, true },
+	{ { .start = "ftrace_regs_call" }, NULL, legit_tracer_call, true },
 	{ { "runtime_shift_d_hash_shift", .size = 4 }, add_shift, legit_const,
 	  false },
 	{ { "runtime_ptr_dentry_hashtable", .size = 4 }, add_pointer,
@@ -500,6 +525,8 @@ static bool find_table(const struct look *l, const struct table *t,
 
 	if (t->section)
 		return kfile_section(l->g->file, t->section, ret);
+	if (!t->stop)
+		return false;
 	start = look_symbol(l, t->start);
 	stop = look_symbol(l, t->stop);
 	if (!start || stop < start)
@@ -532,15 +559,23 @@ static void find_kind(struct sites *s, struct look *l, uint8_t kind)
 	}
 }
 
-/* What a static call calls where there is no room to patch each caller. */
-static void find_trampolines(struct sites *s, struct look *l, uint8_t kind)
+static void find_symbols(struct sites *s, struct look *l, uint8_t kind)
 {
+	const char *name = kinds[kind].table.start;
 	uint32_t pos = 0;
 	struct sym sym;
 
 	while (symtab_each(l->g->symbols, &pos, &sym))
-		if (!strncmp(sym.name, "__SCT__", 7))
+		if (!strncmp(sym.name, name, strlen(name)))
 			add(s, kind, sym.addr, 5, 0);
+}
+
+static void add_probes(struct sites *s, const struct look *l)
+{
+	const uint64_t *addr = (const uint64_t *)l->probed.data;
+
+	for (size_t i = 0; i < l->probed.len / sizeof(*addr); i++)
+		add(s, 0, addr[i], 5, 0);
 }
 
 static int by_addr(const void *pa, const void *pb)
@@ -552,10 +587,12 @@ static int by_addr(const void *pa, const void *pb)
 
 void sites_find(struct sites *s, struct look *l)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		find_kind(s, l, i);
-		if (kinds[i].add == add_static_call)
-			find_trampolines(s, l, i);
+	add_probes(s, l);
+	for (size_t i = 1; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].add)
+			find_kind(s, l, i);
+		else
+			find_symbols(s, l, i);
 	}
 	s->v = (struct site *)s->room.data;
 	s->nr = s->room.len / sizeof(*s->v);
@@ -586,6 +623,31 @@ static size_t behind(const struct sites *s, uint64_t addr)
 }
 
 /*
+ * The kernel writes a breakpoint over the first byte before it changes the
+ * others. Only while it says that it does; otherwise somebody else did.
+ */
+static bool is_in_flight(const struct code *c, const struct site *s)
+{
+	static const uint8_t first[] = { 0xe8, 0xe9, 0xeb, 0x0f, 0x66, 0x2e,
+					 0xc3 };
+	const struct kind *k = &kinds[s->kind];
+	uint8_t bytes[8];
+	struct code later = *c;
+
+	if (!k->poked || c->now[0] != 0xcc || !c->l->poking ||
+	    c->len > sizeof(bytes))
+		return false;
+	memcpy(bytes, c->now, c->len);
+	later.now = bytes;
+	for (size_t i = 0; i < sizeof(first); i++) {
+		bytes[0] = first[i];
+		if (k->legit(&later, s))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Of the code @c, which was made of the bytes at @from, byte @at is another
  * than there. Returns how many bytes from there on a site explains.
  */
@@ -611,7 +673,8 @@ static size_t explain(const struct code *c, uint64_t from, size_t at)
 		part.now = c->now + at - in;
 		part.len = s->len;
 		part.depth++;
-		if (s->len - in > best && kinds[s->kind].legit(&part, s))
+		if (s->len - in > best && (kinds[s->kind].legit(&part, s) ||
+					   is_in_flight(&part, s)))
 			best = s->len - in;
 	}
 	return best;

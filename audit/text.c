@@ -108,6 +108,19 @@ static size_t judge(struct text *t, uint64_t addr, const uint8_t *was,
 	return n;
 }
 
+/* Whether the kernel is patching its code just now. */
+static bool is_poking(struct look *l)
+{
+	uint64_t desc = look_symbol(l, "bp_desc");
+	struct btf_member m;
+	uint32_t refs = 0;
+
+	if (!desc || btf_member(l->g->types, "bp_patching_desc", "refs", &m,
+				NULL))
+		return false;
+	return !look_read(l, desc + m.off, &refs, sizeof(refs)) && refs;
+}
+
 /* Compare [addr, addr + len), with what is around it at hand. */
 static int compare(struct text *t, uint64_t addr, size_t len, uint8_t *room)
 {
@@ -116,10 +129,13 @@ static int compare(struct text *t, uint64_t addr, size_t len, uint8_t *room)
 						       addr + len + MARGIN;
 	const uint8_t *was = kfile_at(t->l->g->file, from, to - from);
 	size_t at = addr - from, end = at + len;
-	int rc = look_read(t->l, from, room, to - from);
+	int rc;
 
+	t->l->poking = is_poking(t->l);
+	rc = look_read(t->l, from, room, to - from);
 	if (rc || !was)
 		return rc;
+	t->l->poking |= is_poking(t->l);
 	while (at < end) {
 		if (at + 64 <= end && !memcmp(was + at, room + at, 64))
 			at += 64;
