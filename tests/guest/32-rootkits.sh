@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Harmless rootkits, one after the other: each is really in the way (it counts),
-# and check finds it by the right name in the guest's memory; after it has gone,
-# nothing is found. Beside it stands what a checklist finds in the guest.
+# Those who use what rootkits use, and are none: nothing is found. Then harmless
+# rootkits, one after the other: each is really in the way (it counts), and check
+# finds it by the right name in the guest's memory; after it has gone, nothing is
+# found. Beside it stands what a checklist finds in the guest.
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=put.sh
@@ -13,14 +14,18 @@ build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
 	local d=$work/rk/$1
 	mkdir -p "$d/quiet" && cp "$top"/tests/rootkits/*.[ch] \
 		"$top/tests/rootkits/Kbuild" "$d" && cp "$d"/* "$d/quiet" 2>/dev/null
-	make -s -C "$O/kernels/$1/headers" M="$d" modules >make.log 2>&1 &&
+	if ! { make -s -C "$O/kernels/$1/headers" M="$d" modules &&
 		make -s -C "$O/kernels/$1/headers" M="$d/quiet" NOPG=1 \
-			modules >>make.log 2>&1 ||
-		{ tail make.log; return 1; }
+			modules; } >make.log 2>&1; then
+		tail make.log
+		return 1
+	fi
 	${CC:-gcc} -O2 -static -o "$d/bpf_kprobe" "$d/bpf_kprobe.c" &&
-		strip "$d/bpf_kprobe" && strip -g "$d"/*.ko "$d"/quiet/*.ko &&
-		tar -C "$d" -cf "$work/rk.tar" bpf_kprobe \
-			$(cd "$d" && echo rk_*.ko quiet/rk_{ftrace,call}.ko)
+		${CC:-gcc} -O2 -static -no-pie -o "$d/int80" "$d/int80.c" &&
+		strip "$d/bpf_kprobe" "$d/int80" &&
+		strip -g "$d"/*.ko "$d"/quiet/*.ko && (cd "$d" &&
+		tar -cf "$work/rk.tar" bpf_kprobe int80 ./*.ko \
+			quiet/rk_{ftrace,call}.ko)
 }
 
 put_all() {
@@ -88,16 +93,65 @@ bpf_found() {
 		check_now 0 bpf-probe
 }
 
+# ---- Nothing wrong with these. ----
+
+tracefs=/sys/kernel/tracing
+
+fine() { # NAME BEGIN END -- shell commands in the guest
+	if ! in_guest "cd $tracefs && $2"; then
+		not_ok "$kernel $1: cannot be begun"
+		return
+	fi
+	check "$kernel $1: nothing is found" check_now 0
+	in_guest "cd $tracefs && $3" || not_ok "$kernel $1: does not end"
+}
+
+# While modules come and go.
+modules_move() {
+	local i
+	in_guest 'while [ ! -e /tmp/enough ]; do insmod /tmp/ok_livepatch.ko
+		echo 0 >/sys/kernel/livepatch/ok_livepatch/enabled
+		until rmmod ok_livepatch 2>/dev/null; do :; done
+		done >/dev/null 2>&1 & :' || return
+	for i in 1 2 3; do check_now 0 || break; done
+	in_guest 'touch /tmp/enough; while grep -q ok_livepatch /proc/modules; do :; done'
+	[ "$i" = 3 ]
+}
+
+no_false_alarm() {
+	fine "function tracer" 'echo function >current_tracer' \
+		'echo nop >current_tracer'
+	fine "function_graph" 'echo function_graph >current_tracer' \
+		'echo nop >current_tracer'
+	fine "kprobe events" \
+		'{ echo p:a vfs_read; echo r:b vfs_read; } >kprobe_events &&
+		{ echo p:c vfs_read+9 >>kprobe_events ||
+			echo p:c vfs_read+5 >>kprobe_events; } 2>/dev/null &&
+		echo 1 >events/kprobes/enable' \
+		'echo 0 >events/kprobes/enable; echo >kprobe_events'
+	fine "events" 'echo 1 >events/sched/enable; echo 1 >events/syscalls/enable' \
+		'echo 0 >events/enable'
+	fine "live patch" 'insmod /tmp/ok_livepatch.ko &&
+		until grep -q patched /proc/cmdline; do :; done' \
+		'echo 0 >/sys/kernel/livepatch/ok_livepatch/enabled
+		until rmmod ok_livepatch 2>/dev/null; do :; done'
+	check "$kernel modules come and go: nothing is found" modules_move
+	"$xft" -q on sys_openat -e sched:sched_switch
+	check "$kernel our own tracing: nothing is found" check_now 0
+	"$xft" -q off
+}
+
 for kernel in 6.1 6.12; do
 	check "$kernel the modules compile" build "$kernel"
 	start_guest "$kernel"
 	check "$kernel the modules are in the guest" put_all
-	in_guest 'printf "#!/bin/sh\nls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1\n" >/tmp/pass
+	in_guest 'printf "#!/bin/sh\nls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1; /tmp/int80\n" >/tmp/pass
 		chmod 755 /tmp/pass; ip link set lo up; mkdir -p /sys/kernel/tracing
-		mount -t tracefs none /sys/kernel/tracing 2>/dev/null; :'
+		[ -e /sys/kernel/tracing/trace ] || mount -t tracefs none /sys/kernel/tracing'
 	taint=$(in_guest 'cat /proc/sys/kernel/tainted')
 	check "$kernel clean" check_now 0
 
+	no_false_alarm
 	sysinfo=$(addr __x64_sys_sysinfo)
 	found "system call table" rk_table 1 syscall-table-inactive \
 		"target=$(addr sys_call_table)"
@@ -105,6 +159,9 @@ for kernel in 6.1 6.12; do
 		"target=$(addr x64_sys_call)" "callee=$sysinfo"
 	found "call in x64_sys_call, no -pg" quiet/rk_call 1 syscall-dispatch \
 		"target=$(addr x64_sys_call)" "callee=$sysinfo"
+	found "call in ia32_sys_call" rk_call 1 syscall-dispatch \
+		"target=$(addr ia32_sys_call)" \
+		"callee=$(addr __ia32_compat_sys_sysinfo)"
 	found "ftrace" rk_ftrace 1 ftrace-hook "target=$sysinfo"
 	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook "target=$sysinfo"
 	found "kprobe" rk_kprobe 1 kprobe "target=$sysinfo"

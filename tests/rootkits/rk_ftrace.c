@@ -13,9 +13,13 @@
 static noinline long rk_handler(const void *regs)
 {
 	long (*real)(const void *regs) = (void *)target;
+	long ret;
 
 	rk_hit();
-	return real(regs);
+	ret = real(regs);
+	/* No jump to it, or the call would not come from here. */
+	barrier();
+	return ret;
 }
 
 static void notrace rk_divert(unsigned long ip, unsigned long parent_ip,
