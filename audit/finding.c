@@ -99,6 +99,54 @@ const struct rule rules[NR_RULES] = {
 		"not-checked", FINDING_HINT, "not looked at",
 		"What guest RAM does not hold cannot be judged from it.",
 	},
+	[RULE_UNKNOWN_CALL] = {
+		"unknown-call", FINDING_ALARM, "call of unknown code",
+		"The kernel called a function in memory that belongs neither "
+		"to its own text nor to a listed module: code that somebody "
+		"has hidden.",
+	},
+	[RULE_UNKNOWN_CALLER] = {
+		"unknown-caller", FINDING_ALARM, "call from unknown code",
+		"A function returns into memory that belongs neither to the "
+		"kernel's text nor to a listed module: hidden code called it, "
+		"which ftrace itself does not see.",
+	},
+	[RULE_NEW_CALL] = {
+		"new-call", FINDING_ALARM, "call that the baseline never saw",
+		"No clean run had this call, and the code of the caller does "
+		"not name the function: a pointer, a patch or a module has "
+		"sent it there.",
+	},
+	[RULE_NEW_PATH] = {
+		"new-path", FINDING_HINT, "path that the baseline never took",
+		"No clean run had these calls, but they stand in the code of "
+		"the kernel image: a rare path was taken.",
+	},
+	[RULE_MISSING_CALL] = {
+		"missing-call", FINDING_ALARM, "call that is no longer made",
+		"In every clean run each call of the traced function led to "
+		"this one; now none does: something answers in its place.",
+	},
+	[RULE_CHANGED_ORDER] = {
+		"changed-order", FINDING_ALARM, "calls in another order",
+		"In all clean runs the one function was called before the "
+		"other; now it was the other way round.",
+	},
+	[RULE_SLOW_CALL] = {
+		"slow-call", FINDING_HINT, "durations far outside",
+		"The traced function takes much longer than in nearly all "
+		"calls of the clean runs. A busy host does that, too.",
+	},
+	[RULE_SILENCE] = {
+		"silence", FINDING_ALARM, "the guest stopped recording",
+		"Recording ended in the guest without anybody having asked for "
+		"it: hooks were taken back, or the module was stopped.",
+	},
+	[RULE_RECORDS_GONE] = {
+		"records-gone", FINDING_ALARM, "records were tampered with",
+		"Records are missing although nothing overwrote them: only "
+		"tampering with the rings in guest memory makes that.",
+	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",
 		"Something that a rule needs was missing or could not be read.",
@@ -141,6 +189,14 @@ void findings_move(struct findings *f, struct findings *from)
 	f->nr += from->nr;
 	from->nr = 0;
 	findings_deinit(from);
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "clean", "findings",
+					     "could not tell" };
+
+	return names[v];
 }
 
 enum verdict findings_verdict(const struct findings *f)

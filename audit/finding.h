@@ -11,8 +11,9 @@
  *
  * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
  * "bytes", "expected", "calls", "time", "page"; a rule uses those that it has,
- * by these names. Strings from the guest stand in it as they are: who prints
- * escapes them.
+ * by these names; of a trace also "caller", "caller_address", "root", "context",
+ * "cpu", "task". Strings from the guest stand in it as they are, but as valid
+ * UTF-8: who prints escapes them.
  */
 #ifndef XF_FINDING_H
 #define XF_FINDING_H
@@ -55,6 +56,16 @@ enum rule_id {
 	RULE_HIDDEN_MODULE,
 	RULE_HIDDEN_CODE,
 	RULE_NOT_CHECKED,
+	/* Of traces: flowcheck.h. */
+	RULE_UNKNOWN_CALL,
+	RULE_UNKNOWN_CALLER,
+	RULE_NEW_CALL,
+	RULE_NEW_PATH,
+	RULE_MISSING_CALL,
+	RULE_CHANGED_ORDER,
+	RULE_SLOW_CALL,
+	RULE_SILENCE,
+	RULE_RECORDS_GONE,
 	RULE_CANNOT_TELL,
 	NR_RULES,
 };
@@ -90,6 +101,9 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 
 /* Those of @from as well; it is empty then. */
 void findings_move(struct findings *f, struct findings *from);
+
+/* "clean", "findings", "could not tell" */
+const char *verdict_name(enum verdict v);
 
 /* An alarm is an alarm, whatever else could not be decided. */
 enum verdict findings_verdict(const struct findings *f);
