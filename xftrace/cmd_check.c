@@ -1,87 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-
 #include "cleanup.h"
 #include "cmd.h"
-#include "finding.h"
-#include "image.h"
+#include "livecheck.h"
 #include "log.h"
-#include "opt.h"
-#include "target_btf.h"
+#include "traces.h"
 
-static int check_live(const struct target *t, struct findings *f,
-		      struct xf_err *err)
+static void check_live(struct checking *c, struct target_options *where)
 {
-	_cleanup_(target_btf_close) struct target_btf types = TARGET_BTF_INIT;
-	_cleanup_(buf_deinit) struct buf vmlinux = BUF_INIT;
-	_cleanup_(kfile_close) struct kfile file = KFILE_INIT;
-	struct image_guest g = {
-		.space = vmcoreinfo_space(&t->kernel, &t->mf),
-		.symbols = t->symbols,
-	};
+	_cleanup_(target_detach) struct target t = TARGET_INIT;
 	struct xf_err why;
-	int rc = target_btf_open(&types, t, err);
 
-	if (rc)
-		return rc;
-	g.types = &types.btf;
-	rc = target_vmlinux(t, &vmlinux, &why);
-	rc = rc ? rc : kfile_open(&file, &vmlinux, t->kernel.kerneloffset,
-				  &why);
-	if (rc)
-		xf_debug("%s", why.msg);
+	where->symbols = c->kernel;
+	if (target_attach(&t, where, &why))
+		checking_cannot(c, &why);
 	else
-		g.file = &file;
-	return image_check(&g, f, err);
-}
-
-static void print(const struct findings *f)
-{
-	for (size_t i = 0; i < f->nr; i++)
-		{printf("%s: %s\n", rules[f->v[i].rule].name, f->v[i].text);
-json_dumpf(f->v[i].evidence, stdout, 0);puts("");}
+		livecheck_run(c, &t);
 }
 
 int cmd_check(int argc, char **argv, struct xf_err *err)
 {
-	_cleanup_(findings_deinit) struct findings found = FINDINGS_INIT;
-	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	_cleanup_(checking_deinit) struct checking c = CHECKING_INIT;
 	struct target_options where = { 0 };
 	bool live = false;
 	const struct opt opts[] = {
 		{ "live", 'l', OPT_FLAG, &live, NULL,
-		  "the memory of a running guest", 0, 0 },
-		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
-		  "of a running guest of 'xftrace guest start'", 0, 0 },
-		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",
-		  "of the guest behind this QMP socket", 0, 0 },
-		{ "pid", 0, OPT_NUMBER, &where.pid, "PID",
-		  "of the guest of this QEMU process", 1, INT32_MAX },
-		{ "symbols", 0, OPT_STRING, &where.symbols, "FILE",
-		  "vmlinuz, vmlinux or System.map of its kernel", 0, 0 },
-		{ "allow-open-ram", 0, OPT_FLAG, &where.allow_open_ram, NULL,
-		  "take a RAM file that others can read", 0, 0 },
+		  "a running guest's memory, and its recording", 0, 0 },
+		CHECKING_OPTIONS(c),
+		LIVECHECK_GUEST(where),
 		{ 0 }
 	};
 	const struct usage u = {
-		"check", "", "Look for what bends the guest's kernel.",
-		"Exits with 0: nothing found; 1: something is wrong; 2: could "
-		"not tell.\n", opts
+		"check", "[TRACE|FILE|--live]",
+		"Look for what does not belong into a kernel.",
+		"In the newest trace, if none is named. Ends with 0 if all is "
+		"clean, 1 if\nsomething was found, 2 if that could not be "
+		"told.\n", opts
 	};
-	int n = opt_parse_only(&u, argc, argv, err);
+	int n = opt_parse(&u, argc, argv, err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (!live)
-		return xf_fail(err, OPT_MISUSE, "say --live");
-	rc = target_attach(&t, &where, err);
-	rc = rc ? rc : target_find_kernel(&t, false, err);
-	rc = rc ? rc : check_live(&t, &found, err);
-	if (rc) {
+	if (n > !live)
+		return xf_fail(err, OPT_MISUSE, live ? "--live takes no trace" :
+						       "name one trace");
+	if (!live && (where.guest || where.qmp || where.pid))
+		return xf_fail(err, OPT_MISUSE,
+			       "a guest is checked with --live");
+	checking_begin(&c);
+	if (live)
+		check_live(&c, &where);
+	else
+		checking_trace(&c, n ? argv[0] : NULL);
+	rc = checking_report(&c, err);
+	if (rc < 0) {
+		/* 1 would say that something was found. */
 		xf_error("%s", err->msg);
 		return VERDICT_UNKNOWN;
 	}
-	print(&found);
-	return findings_verdict(&found);
+	return rc;
 }

@@ -28,6 +28,10 @@ static const struct verb {
 	  "how a recording is doing" },
 	{ "report", cmd_report, CAGE_WRITE,
 	  "draw a trace, also one being recorded" },
+	{ "check", cmd_check, CAGE_ASK | CAGE_WRITE,
+	  "look for what does not belong into a kernel" },
+	{ "baseline", cmd_baseline, CAGE_WRITE,
+	  "what clean runs did, to check against" },
 	{ "ls", cmd_ls, 0, "list traces" },
 	{ "show", cmd_show, 0, "what a trace holds" },
 	{ "mv", cmd_mv, CAGE_WRITE, "give a trace another name" },
@@ -40,8 +44,6 @@ static const struct verb {
 	{ "symbols", cmd_symbols, CAGE_ASK | CAGE_WRITE,
 	  "print a System.map" },
 	{ "events", cmd_events, CAGE_ASK, "list the trace events of a guest" },
-	{ "check", cmd_check, CAGE_ASK,
-	  "look for what bends the guest's kernel" },
 	{ "guest", cmd_guest, FREE, "demo guests, and how to prepare your own" },
 };
 
