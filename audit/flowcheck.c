@@ -21,7 +21,8 @@ struct words {
 struct run {
 	const struct flowcheck *c;
 	const struct flow *now;
-	struct flow pairs;	/* "call CALLER FUNC" of the baseline, any root */
+	struct flow base_pairs;	/* "call CALLER FUNC" below any root, */
+	struct flow now_pairs;	/* and "ran CALLER": see index_pairs() */
 	struct flow modules;	/* "MODULE" of the baseline */
 	struct findings *f;
 	uint64_t told[NR_RULES];
@@ -94,12 +95,33 @@ static void tell_call(struct run *r, enum rule_id rule,
 
 /* ---- calls that no clean run had ---- */
 
-static bool pair_known(struct run *r, const struct words *w)
+static uint64_t pair_calls(const struct flow *pairs, const struct words *w)
 {
 	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
+	const struct flow_item *item;
 
 	buf_printf(&key, "call %s %s", w->caller, w->func);
-	return flow_find(&r->pairs, key.data);
+	item = flow_find(pairs, key.data);
+	return item ? item->calls : 0;
+}
+
+/* How often a function ran, at least. */
+static uint64_t times_ran(const struct flow *pairs, const char *func)
+{
+	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
+	const struct flow_item *item;
+
+	buf_printf(&key, "ran %s", func);
+	item = flow_find(pairs, key.data);
+	return item ? item->calls : 0;
+}
+
+/* Clean runs know the caller well, and now it goes there more often than not. */
+static bool has_turned(const struct run *r, const struct words *w)
+{
+	return times_ran(&r->base_pairs, w->caller) >= FLOWCHECK_SURE &&
+	       2 * pair_calls(&r->now_pairs, w) >=
+		       times_ran(&r->now_pairs, w->caller);
 }
 
 /* "ext4" of "ext4:ext4_read", or false for the kernel's own. */
@@ -148,8 +170,8 @@ static void judge_new_call(struct run *r, const struct flow_item *item,
 	if (caller < 0 || func < 0)
 		tell_call(r, RULE_NEW_CALL, item, w,
 			  ", with a module that no clean run had");
-	else if (pair_known(r, w) || caller || func ||
-		 !strcmp(w->caller, "-") || strcmp(w->context, "task"))
+	else if (pair_calls(&r->base_pairs, w) || caller || func ||
+		 strcmp(w->context, "task") || !has_turned(r, w))
 		r->told[RULE_NEW_PATH]++;
 	else if (!r->c->code)
 		r->unjudged++;
@@ -299,11 +321,18 @@ static void check_root(const struct flow_item *item, void *arg)
 			     "the baseline has no calls of %s", root);
 }
 
-/* ---- the baseline, made ready ---- */
+/* ---- both flows, made ready ---- */
 
-static void index_call(const struct flow_item *item, void *arg)
+static void index_module(struct run *r, const char *label)
 {
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	_cleanup_(buf_deinit) struct buf name = BUF_INIT;
+
+	if (module_of(label, &name))
+		(void)flow_at(&r->modules, name.data);
+}
+
+static void index_modules(const struct flow_item *item, void *arg)
+{
 	struct run *r = arg;
 	_cleanup_free_ char *copy = NULL;
 	struct words w;
@@ -311,13 +340,52 @@ static void index_call(const struct flow_item *item, void *arg)
 	if (strncmp(item->key, "call ", 5))
 		return;
 	copy = split(item->key, &w);
-	if (module_of(w.caller, &b))
-		(void)flow_at(&r->modules, b.data);
-	if (module_of(w.func, &b))
-		(void)flow_at(&r->modules, b.data);
-	b.len = 0;
-	buf_printf(&b, "call %s %s", w.caller, w.func);
-	(void)flow_at(&r->pairs, b.data);
+	index_module(r, w.caller);
+	index_module(r, w.func);
+}
+
+static void add_pair(const struct flow_item *item, void *arg)
+{
+	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
+	struct flow_item *pair;
+	_cleanup_free_ char *copy = NULL;
+	struct words w;
+
+	if (strncmp(item->key, "call ", 5))
+		return;
+	copy = split(item->key, &w);
+	buf_printf(&key, "call %s %s", w.caller, w.func);
+	pair = flow_at(arg, key.data);
+	if (pair)
+		pair->calls += item->calls;
+}
+
+/*
+ * A function ran as often as it made the call that it makes most. How often it
+ * was called itself is not known of those that ftrace does not see.
+ */
+static void add_ran(const struct flow_item *item, void *arg)
+{
+	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
+	struct flow_item *ran;
+	_cleanup_free_ char *copy = NULL;
+	struct words w;	/* call CALLER FUNC: in kind, context, root */
+
+	copy = split(item->key, &w);
+	buf_printf(&key, "ran %s", w.context);
+	ran = flow_at(arg, key.data);
+	if (ran && ran->calls < item->calls)
+		ran->calls = item->calls;
+}
+
+static void index_pairs(const struct flow *f, struct flow *ret)
+{
+	struct flow pairs = { 0 };
+
+	flow_each(f, add_pair, &pairs);
+	flow_each(&pairs, add_ran, ret);
+	(void)flow_merge(ret, &pairs);
+	flow_deinit(&pairs);
 }
 
 /* What was not told one by one. */
@@ -370,7 +438,9 @@ void flowcheck_calls(const struct flowcheck *c, const struct flow *now,
 	struct flowcheck without = *c;
 
 	if (c->base && base_fits(&r)) {
-		flow_each(c->base, index_call, &r);
+		flow_each(c->base, index_modules, &r);
+		index_pairs(c->base, &r.base_pairs);
+		index_pairs(now, &r.now_pairs);
 		flow_each(now, check_root, &r);
 		flow_each(now, check_call, &r);
 		flow_each(c->base, check_missing, &r);
@@ -382,7 +452,8 @@ void flowcheck_calls(const struct flowcheck *c, const struct flow *now,
 		flow_each(now, check_call, &r);
 	}
 	tell_rest(&r);
-	flow_deinit(&r.pairs);
+	flow_deinit(&r.base_pairs);
+	flow_deinit(&r.now_pairs);
 	flow_deinit(&r.modules);
 }
 

@@ -9,12 +9,11 @@
  * Without a baseline: calls of and from memory of nobody, records that are
  * missing, a guest that fell silent. With one:
  *
- *  - A call that no clean run had is an alarm, unless the caller's code in the
- *    kernel image names the function: which of its paths a kernel takes is
- *    chance, where a pointer leads is not. Nor is it an alarm if the caller was
- *    seen to make this call below another root, if an interrupt made it within
- *    the kernel, as whose timer rings is chance, too, or if it stays among
- *    modules that the baseline knows.
+ *  - A call that no clean run had, of or by a module that none had. Calls within
+ *    the kernel are an alarm only if the caller ran FLOWCHECK_SURE times in clean
+ *    runs and now makes this call more often than not, in no interrupt, and its
+ *    code in the kernel image does not name the function: which of its paths
+ *    a kernel takes is chance, that all lead elsewhere now is not.
  *  - A call that was made in every call of the root, FLOWCHECK_SURE at least,
  *    in all clean runs, is missing if none of FLOWCHECK_MANY has it.
  *  - Two functions that the root always called in one order are in the other.

@@ -11,7 +11,7 @@ load() {
 	local some=(
 		'ls -lR /sys/module >/dev/null'
 		'find /proc/self -type f >/dev/null 2>&1'
-		'for i in 1 2 3 4 5 6 7 8; do cat /proc/meminfo; done >/dev/null'
+		'for i in 1 2 3 4; do cat /proc/meminfo; done >/dev/null'
 		'dd if=/dev/zero of=/tmp/file bs=4k count=200 2>/dev/null; cat /tmp/file >/dev/null'
 		'grep -r cpu /sys/devices/system/cpu >/dev/null 2>&1'
 		'for i in 1 2 3 4; do (sh -c "cat /etc/passwd" | sort | wc) & done >/dev/null; wait'
@@ -19,7 +19,7 @@ load() {
 		'ps >/dev/null; mount >/dev/null; df >/dev/null 2>&1'
 	)
 	# shellcheck disable=SC2016 # the guest's
-	echo 'for i in $(seq 30); do ls / >/dev/null; cat /etc/passwd >/dev/null; done;' \
+	echo 'for i in $(seq 10); do ls / >/dev/null; cat /etc/passwd >/dev/null; done;' \
 		"${some[$1 % 8]}; ${some[$1 * 3 % 8]}; ${some[$1 / 8 % 8]}"
 }
 
