@@ -146,7 +146,7 @@ _xftrace() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	symbols | import | 'store create' | 'baseline show')
+	symbols | import | batch | 'store create' | 'baseline show')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

@@ -22,8 +22,11 @@
 	{ "allow-open-ram", 0, OPT_FLAG, &(where).allow_open_ram, NULL,        \
 	  "take a RAM file that others can read", 0, 0 }
 
+/* Add what is wrong with the memory of an attached guest. */
+void livecheck_memory(struct checking *c, struct target *t);
+
 /*
- * Add what is wrong with an attached guest. Its kernel is looked for anew, as it
+ * The same, and its recording, if there is one. Its kernel is looked for anew, as it
  * may have been rebooted.
  */
 void livecheck_run(struct checking *c, struct target *t);

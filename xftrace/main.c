@@ -32,6 +32,8 @@ static const struct verb {
 	  "look for what does not belong into a kernel" },
 	{ "baseline", cmd_baseline, CAGE_WRITE,
 	  "what clean runs did, to check against" },
+	{ "batch", cmd_batch, FREE, "a whole job without a terminal, for CI" },
+	{ "watch", cmd_watch, CAGE_ASK, "keep checking a running guest" },
 	{ "ls", cmd_ls, 0, "list traces" },
 	{ "show", cmd_show, 0, "what a trace holds" },
 	{ "mv", cmd_mv, CAGE_WRITE, "give a trace another name" },
