@@ -153,7 +153,7 @@ int steps_run(struct steps *s, const char *name, uint64_t limit_ns,
 	if (rc == -EINTR)
 		xf_fail(&why, rc, "%s: interrupted", name);
 	else if (rc)
-		xf_fail(&why, rc, "%s: not done within %.0f s", name,
+		xf_fail(&why, rc, "%s: not done within %.1f s", name,
 			limit_ns / 1e9);
 	else if (status) {
 		words = last_words(s, from);
