@@ -35,6 +35,14 @@ void report_junit(const struct report *r, struct buf *out);
 
 /* A finding as the object that json and the stream of 'watch' have. */
 json_t *report_finding(const struct finding *f);
+/* All of them, in an array. */
+json_t *report_findings(const struct findings *f);
+
+/*
+ * Add findings from such objects, which a process of ours in a cage has made.
+ * False: they are no such.
+ */
+bool report_take(const json_t *list, struct findings *f);
 
 /* "hint", "unknown", "alarm" */
 const char *report_level(enum finding_level level);

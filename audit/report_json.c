@@ -31,19 +31,51 @@ json_t *report_finding(const struct finding *f)
 			 f->evidence);
 }
 
+json_t *report_findings(const struct findings *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < f->nr; i++)
+		json_array_append_new(list, report_finding(&f->v[i]));
+	return list;
+}
+
+static bool take_one(const json_t *v, struct findings *f)
+{
+	const char *rule = json_string_value(json_object_get(v, "rule"));
+	const char *text = json_string_value(json_object_get(v, "text"));
+	json_t *evidence = json_object_get(v, "evidence");
+
+	for (int i = 0; rule && text && json_is_object(evidence) &&
+			i < NR_RULES; i++)
+		if (!strcmp(rule, rules[i].name)) {
+			findings_add(f, i, json_incref(evidence), "%s", text);
+			return true;
+		}
+	return false;
+}
+
+bool report_take(const json_t *list, struct findings *f)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		if (!take_one(v, f))
+			return false;
+	return json_is_array(list);
+}
+
 void report_json(const struct report *r, struct buf *out)
 {
-	json_t *list = json_array(), *all;
+	json_t *all;
 	char *text;
 
-	for (size_t i = 0; i < r->findings->nr; i++)
-		json_array_append_new(list,
-				      report_finding(&r->findings->v[i]));
 	all = json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s, s:o}", "version", 1,
 			"subject", r->subject, "kernel", r->kernel, "build_id",
 			r->build_id, "baseline", r->baseline, "verdict",
 			verdict_name(findings_verdict(r->findings)),
-			"findings", list);
+			"findings", report_findings(r->findings));
 	text = json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 	if (!text)
 		abort();

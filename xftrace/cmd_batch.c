@@ -10,12 +10,14 @@
 
 #include "agent.h"
 #include "batchfile.h"
+#include "cage.h"
 #include "cleanup.h"
 #include "cmd.h"
 #include "io.h"
 #include "livecheck.h"
 #include "log.h"
 #include "recorder.h"
+#include "report.h"
 #include "state.h"
 #include "step.h"
 
@@ -214,7 +216,82 @@ static int work(struct job *j, struct xf_err *err)
 			 sleep_a_while, &j->wait_ns, err);
 }
 
-/* The guest's memory, while the guest lives; its recording comes later. */
+/* ---- checks, each in a process that can do no harm ---- */
+
+struct in_cage {
+	struct job *j;
+	void (*check)(struct job *j);
+	const char *path;	/* what was found goes there */
+};
+
+static int check_in_cage(void *arg)
+{
+	struct in_cage *c = arg;
+	struct checking *check = &c->j->check;
+	struct xf_err err;
+	json_t *found;
+	int rc;
+
+	cage_keep_secrets();
+	rc = cage_limit_calls(CAGE_ASK | CAGE_WRITE, &err);
+	if (rc) {
+		xf_error("%s", err.msg);
+		return 1;
+	}
+	c->check(c->j);
+	found = json_pack("{s:s*, s:s*, s:s*, s:o}", "subject", check->subject,
+			  "kernel", check->release, "build_id", check->build_id,
+			  "findings", report_findings(&check->findings));
+	rc = state_write_json(c->path, found, &err);
+	if (rc)
+		xf_error("%s", err.msg);
+	return rc ? 1 : 0;
+}
+
+static void take_string(char **to, const json_t *found, const char *name)
+{
+	const char *v = json_string_value(json_object_get(found, name));
+
+	if (!v)
+		return;
+	free(*to);
+	*to = strdup(v);
+}
+
+static int take_found(struct checking *c, const char *path, struct xf_err *err)
+{
+	json_t *found = NULL;
+	int rc = state_read_json(path, &found, err);
+
+	unlink(path);
+	if (rc)
+		return rc;
+	checking_again(c);
+	if (!report_take(json_object_get(found, "findings"), &c->findings))
+		rc = xf_fail(err, -EBADMSG, "what the check found is damaged");
+	take_string(&c->subject, found, "subject");
+	take_string(&c->release, found, "kernel");
+	take_string(&c->build_id, found, "build_id");
+	json_decref(found);
+	return rc;
+}
+
+static void run_check(struct job *j, const char *name,
+		      void (*check)(struct job *j))
+{
+	_cleanup_free_ char *path = state_join(j->output, "found.json", NULL);
+	struct in_cage c = { j, check, path };
+	struct xf_err why;
+	int rc;
+
+	xf_info("%s", name);
+	rc = steps_run(&j->steps, name, j->limit_ns, check_in_cage, &c, &why);
+	rc = rc ? rc : take_found(&j->check, path, &why);
+	if (rc)
+		checking_cannot(&j->check, &why);
+}
+
+/* While the guest lives; its recording comes later. */
 static void check_memory(struct job *j)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
@@ -224,12 +301,19 @@ static void check_memory(struct job *j)
 	};
 	struct xf_err why;
 
-	xf_info("check the guest's memory");
 	if (target_attach(&t, &where, &why))
 		checking_cannot(&j->check, &why);
 	else
 		livecheck_memory(&j->check, &t);
 }
+
+static void check_trace(struct job *j)
+{
+	j->check.store = j->store;
+	checking_trace(&j->check, j->trace);
+}
+
+/* ---- the end ---- */
 
 static int switch_off(struct job *j, uint64_t limit_ns, struct xf_err *err)
 {
@@ -298,7 +382,7 @@ static int do_steps(struct job *j, struct xf_err *err)
 	rc = rc ? rc : switch_on(j, err);
 	rc = rc ? rc : work(j, err);
 	if (!rc && !j->no_memory)
-		check_memory(j);
+		run_check(j, "memory", check_memory);
 	return rc;
 }
 
@@ -328,7 +412,8 @@ static int write_result(const struct job *j, int verdict, struct xf_err *err)
 			      j->steps.done);
 	int rc;
 
-	text = json_dumps(v, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+	text = json_dumps(v, JSON_INDENT(1) | JSON_ENSURE_ASCII |
+			     JSON_REAL_PRECISION(4));
 	json_decref(v);
 	if (!text)
 		abort();
@@ -343,9 +428,8 @@ static int finish(struct job *j, struct xf_err *err)
 	_cleanup_free_ char *junit = state_join(j->output, "junit.xml", NULL);
 	int rc;
 
-	j->check.store = j->store;
 	if (j->recorded)
-		checking_trace(&j->check, j->trace);
+		run_check(j, "check", check_trace);
 	if (!j->check.subject)
 		j->check.subject = strdup(j->trace);
 	j->check.json_file = json;

@@ -30,7 +30,7 @@ check "its results are complete" complete ci/results
 check "it has a graph" grep -q 'do_sys_openat2()' ci/results/trace_graph.txt
 check "it says clean" result ci/results .verdict clean
 check "it did all steps" result ci/results '[.steps[].step] | join(" ")' \
-	"start store on run off stop"
+	"start store on run memory off stop check"
 check "nothing is left" nothing_left
 "$xft" -q baseline make --store ci/results/traces.store -o ci/open.base batch
 check "with a baseline, the guest is another" ends 0 ci/run --accel tcg --append xft.quiet

@@ -41,7 +41,7 @@ static struct buf make(void (*form)(const struct report *, struct buf *),
 
 static void test_json(void **state)
 {
-	struct findings f = FINDINGS_INIT;
+	struct findings f = FINDINGS_INIT, again = FINDINGS_INIT;
 	struct buf b;
 	json_t *j;
 
@@ -52,6 +52,12 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(j, "verdict")),
 			    "findings");
 	assert_int_equal(json_array_size(json_object_get(j, "findings")), 3);
+	assert_true(report_take(json_object_get(j, "findings"), &again));
+	assert_int_equal(again.nr, 3);
+	assert_int_equal(again.v[1].rule, RULE_NEW_PATH);
+	assert_string_equal(again.v[1].text, "a hint");
+	assert_false(report_take(j, &again));
+	findings_deinit(&again);
 	json_decref(j);
 	buf_deinit(&b);
 	findings_deinit(&f);
