@@ -11,6 +11,142 @@ const struct rule rules[NR_RULES] = {
 		"Instructions in the guest's memory are neither those of its "
 		"kernel image nor what the kernel itself puts in their place.",
 	},
+	[RULE_SYSCALL_DISPATCH] = {
+		"syscall-dispatch", FINDING_ALARM,
+		"a system call goes elsewhere",
+		"The kernel's function that calls the handlers of system calls "
+		"was changed to call something else.",
+	},
+	[RULE_SYSCALL_TABLE] = {
+		"syscall-table", FINDING_ALARM,
+		"the table of system calls was changed",
+		"The table of system calls names another function than the "
+		"kernel's image does, and the kernel calls what it names.",
+	},
+	[RULE_SYSCALL_TABLE_UNUSED] = {
+		"syscall-table-inactive", FINDING_ALARM,
+		"the table of system calls was changed, without effect",
+		"The table of system calls names another function than the "
+		"kernel's image does. This kernel does not call through the "
+		"table, so somebody tried in vain.",
+	},
+	[RULE_IDT_GATE] = {
+		"idt-gate", FINDING_ALARM, "an interrupt goes elsewhere",
+		"A gate of the interrupt descriptor table leads to something "
+		"that is not one of the kernel's entry points.",
+	},
+	[RULE_OPERATIONS] = {
+		"operations", FINDING_ALARM,
+		"a table of operations was changed",
+		"A constant pointer to a function differs from the kernel's "
+		"image: what files, directories or protocols do goes elsewhere.",
+	},
+	[RULE_READ_ONLY_DATA] = {
+		"read-only-data", FINDING_ALARM, "constant data was changed",
+		"Data that the kernel never writes differs from its image.",
+	},
+	[RULE_FTRACE_HOOK] = {
+		"ftrace-hook", FINDING_ALARM, "a module hooks functions",
+		"A function outside of the kernel is called by ftrace whenever "
+		"chosen kernel functions are, and may divert them.",
+	},
+	[RULE_GRAPH_HOOK] = {
+		"graph-hook", FINDING_ALARM,
+		"a module hooks entries and returns",
+		"A function outside of the kernel is called at entry and return "
+		"of kernel functions.",
+	},
+	[RULE_EXPORT_HOOK] = {
+		"export-hook", FINDING_ALARM, "a module reads all traces",
+		"A function outside of the kernel is handed all that the "
+		"kernel's tracers record.",
+	},
+	[RULE_KPROBE] = {
+		"kprobe", FINDING_ALARM, "a module probes an instruction",
+		"A function outside of the kernel is called at an instruction "
+		"of the kernel, and may change what happens there.",
+	},
+	[RULE_KRETPROBE] = {
+		"kretprobe", FINDING_ALARM, "a module probes returns",
+		"A function outside of the kernel is called when a kernel "
+		"function returns, and may change its result.",
+	},
+	[RULE_TRACEPOINT_PROBE] = {
+		"tracepoint-probe", FINDING_ALARM,
+		"a module listens to a tracepoint",
+		"A function outside of the kernel is called at a tracepoint.",
+	},
+	[RULE_NETFILTER_HOOK] = {
+		"netfilter-hook", FINDING_ALARM, "a module sees all packets",
+		"A function that belongs to no known part of netfilter is called "
+		"for packets.",
+	},
+	[RULE_BPF_PROBE] = {
+		"bpf-probe", FINDING_HINT, "a BPF program probes the kernel",
+		"A BPF program is attached to a kernel function. Tools do that; "
+		"so do rootkits.",
+	},
+	[RULE_HIDDEN_MODULE] = {
+		"hidden-module", FINDING_ALARM, "a module is not in the list",
+		"The kernel knows a module that the list of modules lacks.",
+	},
+	[RULE_HIDDEN_CODE] = {
+		"hidden-code", FINDING_ALARM, "code that belongs to nobody",
+		"Executable memory where modules lie belongs to no listed module "
+		"and to nothing that the kernel generates.",
+	},
+	[RULE_NOT_CHECKED] = {
+		"not-checked", FINDING_HINT, "not looked at",
+		"What guest RAM does not hold cannot be judged from it.",
+	},
+	[RULE_UNKNOWN_CALL] = {
+		"unknown-call", FINDING_ALARM, "call of unknown code",
+		"The kernel called a function in memory that belongs neither "
+		"to its own text nor to a listed module: code that somebody "
+		"has hidden.",
+	},
+	[RULE_UNKNOWN_CALLER] = {
+		"unknown-caller", FINDING_ALARM, "call from unknown code",
+		"A function returns into memory that belongs neither to the "
+		"kernel's text nor to a listed module: hidden code called it, "
+		"which ftrace itself does not see.",
+	},
+	[RULE_NEW_CALL] = {
+		"new-call", FINDING_ALARM, "call that the baseline never saw",
+		"No clean run had this call, and the code of the caller does "
+		"not name the function: a pointer, a patch or a module has "
+		"sent it there.",
+	},
+	[RULE_NEW_PATH] = {
+		"new-path", FINDING_HINT, "path that the baseline never took",
+		"No clean run had these calls, but they stand in the code of "
+		"the kernel image: a rare path was taken.",
+	},
+	[RULE_MISSING_CALL] = {
+		"missing-call", FINDING_ALARM, "call that is no longer made",
+		"In every clean run each call of the traced function led to "
+		"this one; now none does: something answers in its place.",
+	},
+	[RULE_CHANGED_ORDER] = {
+		"changed-order", FINDING_ALARM, "calls in another order",
+		"In all clean runs the one function was called before the "
+		"other; now it was the other way round.",
+	},
+	[RULE_SLOW_CALL] = {
+		"slow-call", FINDING_HINT, "durations far outside",
+		"The traced function takes much longer than in nearly all "
+		"calls of the clean runs. A busy host does that, too.",
+	},
+	[RULE_SILENCE] = {
+		"silence", FINDING_ALARM, "the guest stopped recording",
+		"Recording ended in the guest without anybody having asked for "
+		"it: hooks were taken back, or the module was stopped.",
+	},
+	[RULE_RECORDS_GONE] = {
+		"records-gone", FINDING_ALARM, "records were tampered with",
+		"Records are missing although nothing overwrote them: only "
+		"tampering with the rings in guest memory makes that.",
+	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",
 		"Something that a rule needs was missing or could not be read.",
@@ -43,6 +179,24 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 	buf_add(&f->room, &one, sizeof(one));
 	f->v = (struct finding *)f->room.data;
 	f->nr++;
+}
+
+void findings_move(struct findings *f, struct findings *from)
+{
+	if (from->nr)
+		buf_add(&f->room, from->v, from->nr * sizeof(*from->v));
+	f->v = (struct finding *)f->room.data;
+	f->nr += from->nr;
+	from->nr = 0;
+	findings_deinit(from);
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "clean", "findings",
+					     "could not tell" };
+
+	return names[v];
 }
 
 enum verdict findings_verdict(const struct findings *f)

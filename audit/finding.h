@@ -11,8 +11,9 @@
  *
  * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
  * "bytes", "expected", "calls", "time", "page"; a rule uses those that it has,
- * by these names. Strings from the guest stand in it as they are: who prints
- * escapes them.
+ * by these names; of a trace also "caller", "caller_address", "root", "context",
+ * "cpu", "task". Strings from the guest stand in it as they are, but as valid
+ * UTF-8: who prints escapes them.
  */
 #ifndef XF_FINDING_H
 #define XF_FINDING_H
@@ -38,6 +39,33 @@ enum verdict {			/* exit codes of 'check' */
 /* In the order of the table in finding.c. */
 enum rule_id {
 	RULE_TEXT_CHANGED,
+	RULE_SYSCALL_DISPATCH,
+	RULE_SYSCALL_TABLE,
+	RULE_SYSCALL_TABLE_UNUSED,
+	RULE_IDT_GATE,
+	RULE_OPERATIONS,
+	RULE_READ_ONLY_DATA,
+	RULE_FTRACE_HOOK,
+	RULE_GRAPH_HOOK,
+	RULE_EXPORT_HOOK,
+	RULE_KPROBE,
+	RULE_KRETPROBE,
+	RULE_TRACEPOINT_PROBE,
+	RULE_NETFILTER_HOOK,
+	RULE_BPF_PROBE,
+	RULE_HIDDEN_MODULE,
+	RULE_HIDDEN_CODE,
+	RULE_NOT_CHECKED,
+	/* Of traces: flowcheck.h. */
+	RULE_UNKNOWN_CALL,
+	RULE_UNKNOWN_CALLER,
+	RULE_NEW_CALL,
+	RULE_NEW_PATH,
+	RULE_MISSING_CALL,
+	RULE_CHANGED_ORDER,
+	RULE_SLOW_CALL,
+	RULE_SILENCE,
+	RULE_RECORDS_GONE,
 	RULE_CANNOT_TELL,
 	NR_RULES,
 };
@@ -70,6 +98,12 @@ void findings_deinit(struct findings *f);
 /* Takes @evidence, which may be NULL. */
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Those of @from as well; it is empty then. */
+void findings_move(struct findings *f, struct findings *from);
+
+/* "clean", "findings", "could not tell" */
+const char *verdict_name(enum verdict v);
 
 /* An alarm is an alarm, whatever else could not be decided. */
 enum verdict findings_verdict(const struct findings *f);

@@ -94,6 +94,7 @@ static int read_module(struct modlist *ml, uint64_t addr,
 	const struct modlist_layout *l = &ml->layout;
 	int rc = read_guest(ml, addr + l->name, m->name, l->name_len, err);
 
+	m->addr = addr;
 	if (!rc)
 		rc = read_guest(ml, addr + l->text_base, &m->text_base,
 				sizeof(m->text_base), err);

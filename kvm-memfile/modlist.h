@@ -54,6 +54,7 @@ struct modlist_layout {
 #define MODLIST_SYMBOL 512	/* bytes with the 0: KSYM_NAME_LEN */
 
 struct modlist_module {
+	uint64_t addr;		/* of its struct module, guest-virtual */
 	char name[MODLIST_NAME];
 	uint64_t text_base;	/* guest-virtual */
 	uint32_t text_size;	/* bytes */

@@ -70,7 +70,7 @@ _xftrace() {
 		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
 		return
 		;;
-	guest | store)
+	guest | store | baseline)
 		if [[ ${#words[@]} -eq 1 ]]; then
 			list=$(_xftrace_verbs "$program" "${words[0]}")
 			[[ $cur != -* ]] || list=--help
@@ -89,7 +89,7 @@ _xftrace() {
 		value=$(_xftrace_value "$prev" "$program" "${verb[@]}")
 		case $value in
 		'') ;;
-		FILE | VMLINUZ | SOCKET)
+		FILE | 'FILE|NAME' | VMLINUZ | SOCKET)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return
@@ -128,12 +128,12 @@ _xftrace() {
 		return
 	fi
 	case ${verb[*]} in
-	report | show)
+	report | show | check)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(_xftrace_traces "$program")" -- "$cur"; compgen -f -- "$cur")
 		;;
-	rm | mv | recover)
+	rm | mv | recover | 'baseline make')
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(_xftrace_traces "$program")" -- "$cur")
 		;;
@@ -146,7 +146,7 @@ _xftrace() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	symbols | import | 'store create')
+	symbols | import | batch | 'store create' | 'baseline show')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

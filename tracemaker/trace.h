@@ -37,7 +37,8 @@ enum trace_chunk {
 	TRACE_KEY,	/* struct trace_key */
 	TRACE_SPAN,	/* struct trace_span, then masked records */
 	TRACE_END,	/* JSON: how recording ended, totals */
-	TRACE_NOTE,	/* JSON: something that happened, with a sentence */
+	TRACE_NOTE,	/* JSON: something that happened: "text", a sentence, and
+			 * for what a check must know, "what", see below */
 	TRACE_EVENTS,	/* JSON: what events look like: {"events": [{"system",
 			 * "format"}]}, formats as in tracefs, with the ids that
 			 * the records have */
@@ -46,6 +47,10 @@ enum trace_chunk {
 	TRACE_HOST_PAGE, /* struct trace_host_page, then what it holds */
 	TRACE_MODULES,	/* symtab_pack(): added to SYMBOLS, with KASLR's slide */
 };
+
+/* "what" of a NOTE. */
+#define TRACE_NOTE_SILENCE "silence"	/* the guest stopped without being asked */
+#define TRACE_NOTE_STILL   "still"	/* it did nothing at all for a while */
 
 /* A key of the Klog. */
 struct trace_key {

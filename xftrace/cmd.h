@@ -24,6 +24,10 @@ int cmd_mv(int argc, char **argv, struct xf_err *err);
 int cmd_export(int argc, char **argv, struct xf_err *err);
 int cmd_import(int argc, char **argv, struct xf_err *err);
 int cmd_recover(int argc, char **argv, struct xf_err *err);
+int cmd_check(int argc, char **argv, struct xf_err *err);
+int cmd_batch(int argc, char **argv, struct xf_err *err);
+int cmd_watch(int argc, char **argv, struct xf_err *err);
+int cmd_baseline(int argc, char **argv, struct xf_err *err);
 int cmd_store(int argc, char **argv, struct xf_err *err);
 int cmd_guest(int argc, char **argv, struct xf_err *err);
 

@@ -54,7 +54,7 @@ static int complete(struct store *st, const char *name, struct xf_err *err)
 	rc = recording_resume(&rec, NULL, st->m.path, name, err);
 	if (rc)
 		return rc;
-	recording_note(&rec, "the recorder was killed");
+	recording_note(&rec, NULL, "the recorder was killed");
 	rc = recording_end(&rec, "recovered", NULL, NULL, err);
 	recording_close(&rec);
 	return rc;

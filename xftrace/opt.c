@@ -139,6 +139,21 @@ static const struct opt *find_letter(const struct usage *u, char c)
 	return NULL;
 }
 
+int opt_set(const struct usage *u, const char *name, char *value,
+	    struct xf_err *err)
+{
+	const struct opt *o = find(u, name, strlen(name));
+
+	if (!o)
+		return xf_fail(err, OPT_MISUSE, "there is no '%s'", name);
+	if (o->type != OPT_FLAG)
+		return set(o, value, err);
+	if (strcmp(value, "yes") && strcmp(value, "no"))
+		return bad(o, value, "yes or no", err);
+	*(bool *)o->value = !strcmp(value, "yes");
+	return 0;
+}
+
 int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err)
 {
 	int n = 0;

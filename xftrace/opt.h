@@ -78,6 +78,13 @@ int opt_parse_nr(const struct usage *u, int argc, char **argv, int least,
 int opt_parse_only(const struct usage *u, int argc, char **argv,
 		   struct xf_err *err);
 
+/*
+ * What "--NAME VALUE" would do, for options that stand elsewhere than in argv;
+ * @value stays and is yes or no for a flag. OPT_MISUSE.
+ */
+int opt_set(const struct usage *u, const char *name, char *value,
+	    struct xf_err *err);
+
 void opt_help(const struct usage *u);
 
 /* A verb of a verb: 'xftrace store info'. The last has no name. */

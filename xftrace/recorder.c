@@ -211,10 +211,11 @@ static void reply(int fd, json_t *value)
 		(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
-static void trouble(struct server *s, const struct xf_err *why)
+static void trouble(struct server *s, const char *what,
+		    const struct xf_err *why)
 {
 	if (s->trouble.code != why->code)
-		recording_note(&s->rec, why->msg);
+		recording_note(&s->rec, what, why->msg);
 	s->trouble = *why;
 }
 
@@ -284,7 +285,7 @@ static void search_again(struct server *s, uint64_t now)
 	rc = rc ? rc : recording_begin(&s->rec, &s->spec, serve_and_wait, s,
 				       &why);
 	if (rc) {
-		trouble(s, &why);
+		trouble(s, NULL, &why);
 		/* Each attempt costs room in the trace. */
 		if (s->search_ns < SEARCH_MAX_NS)
 			s->search_ns *= 2;
@@ -298,7 +299,8 @@ static void search_again(struct server *s, uint64_t now)
 static bool check_qemu(struct server *s)
 {
 	if (!s->dead && is_readable(s->t->pidfd)) {
-		recording_abandon(&s->rec, "QEMU ended while it was recorded");
+		recording_abandon(&s->rec, NULL,
+				  "QEMU ended while it was recorded");
 		s->dead = true;
 	}
 	return !s->dead;
@@ -315,7 +317,7 @@ static void look_for_successor(struct server *s)
 	if (mailbox_find(&other, &s->t->mf, 300, NULL) ||
 	    other.instance == s->t->mb.instance)
 		return;
-	recording_abandon(&s->rec, "the guest rebooted");
+	recording_abandon(&s->rec, NULL, "the guest rebooted");
 	s->t->mb = other;
 }
 
@@ -334,13 +336,14 @@ static void check_guest(struct server *s, uint64_t now)
 		return;
 	}
 	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
-		recording_abandon(&s->rec,
+		recording_abandon(&s->rec, NULL,
 				  "the guest rebooted or unloaded its module");
 		return;
 	}
 	if (ctl.state != XFT_TRACING && !s->rec.stopped) {
-		recording_abandon(&s->rec, "the guest's module stopped tracing "
-					   "without being asked");
+		recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
+				  "the guest's module stopped tracing without "
+				  "being asked");
 		return;
 	}
 	s->check_ns = now + CHECK_NS;
@@ -353,7 +356,7 @@ static void check_guest(struct server *s, uint64_t now)
 		xf_fail(&why, -ETIMEDOUT,
 			"the guest stood still for more than %d s",
 			(int)(SILENT_NS / 1000000000));
-		trouble(s, &why);
+		trouble(s, TRACE_NOTE_STILL, &why);
 	}
 	look_for_successor(s);
 	s->check_ns = now + SILENT_NS;
@@ -396,9 +399,9 @@ static void finish(struct server *s, const char *reason, int client)
 	s->done = true;
 	check_qemu(s);
 	if (recording_end(&s->rec, reason, qemu_lives, s, &why))
-		trouble(s, &why);
+		trouble(s, NULL, &why);
 	else if (s->rec.left.code)
-		trouble(s, &s->rec.left);
+		trouble(s, NULL, &s->rec.left);
 	status = status_json(s);
 	recording_close(&s->rec);
 	if (client >= 0)
@@ -440,7 +443,7 @@ static void run(struct server *s)
 
 		(void)poll(p, 2, tick_ms);
 		if (recording_tick(&s->rec, &why))
-			trouble(s, &why);
+			trouble(s, NULL, &why);
 		now = monotonic_ns();
 		update_rate(s, now);
 		if (s->rec.full)
@@ -899,7 +902,7 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 		clear_host(r);
 		return rc;
 	}
-	recording_note(&rec, "the recorder was killed; the rest was read from "
+	recording_note(&rec, NULL, "the recorder was killed; the rest was read from "
 			     "the rings afterwards");
 	rc = recording_end(&rec, "salvaged", NULL, NULL, err);
 	if (rec.left.code)

@@ -52,9 +52,11 @@ static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
 	return journal_put(&r->j, type, text, strlen(text), err);
 }
 
-void recording_note(struct recording *r, const char *text)
+void recording_note(struct recording *r, const char *what, const char *text)
 {
-	if (!put_json(r, TRACE_NOTE, json_pack("{s:s}", "text", text), NULL))
+	json_t *note = json_pack("{s:s*, s:s}", "what", what, "text", text);
+
+	if (!put_json(r, TRACE_NOTE, note, NULL))
 		(void)journal_commit(&r->j, NULL);
 }
 
@@ -155,7 +157,7 @@ static void note_missing(struct recording *r, const char *patterns)
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
 	buf_printf(&b, "the guest came back without events:%s", patterns);
-	recording_note(r, b.data);
+	recording_note(r, NULL, b.data);
 }
 
 /* The order matters: into the trace, committed, and only then to the guest. */
@@ -317,9 +319,9 @@ static void watch_heart(struct recording *r,
 	if (ctl.events_changed == r->events_changed)
 		return;
 	r->events_changed = ctl.events_changed;
-	recording_note(r, "a module with traced events was unloaded or loaded "
-			  "while recording; if it was another one of that name, "
-			  "its events may be shown wrongly");
+	recording_note(r, NULL, "a module with traced events was unloaded or "
+		       "loaded while recording; if it was another one of that "
+		       "name, its events may be shown wrongly");
 }
 
 /*
@@ -508,12 +510,12 @@ static void end_host(struct recording *r)
 {
 	(void)drain_host(r, NULL);
 	if (hosttrace_clock_moved(&r->host))
-		recording_note(r, "QEMU has set the guest's TSC anew: times of "
-			       "host events may be wrong");
+		recording_note(r, NULL, "QEMU has set the guest's TSC anew: "
+			       "times of host events may be wrong");
 	hosttrace_stop(&r->host);
 }
 
-void recording_abandon(struct recording *r, const char *note)
+void recording_abandon(struct recording *r, const char *what, const char *text)
 {
 	if (rings_are_its(r))
 		(void)drain(r, NULL);
@@ -528,7 +530,7 @@ void recording_abandon(struct recording *r, const char *note)
 	r->before.gaps = r->beat_gaps;
 	r->nr_rings = 0;
 	r->tracing = r->stopped = false;
-	recording_note(r, note);
+	recording_note(r, what, text);
 }
 
 static int stop_guest(struct recording *r, struct wait *w, struct xf_err *err)
@@ -566,7 +568,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		if (rc) {
 			xf_fail(&r->left, rc, "%s: its hooks may still be in "
 				"place", why.msg);
-			recording_note(r, r->left.msg);
+			recording_note(r, NULL, r->left.msg);
 		}
 	}
 	/* Nothing writes any more: two rounds see all of every ring. */

@@ -102,8 +102,11 @@ int recording_tick(struct recording *r, struct xf_err *err);
 int recording_halt(struct recording *r, mailbox_wait_fn wait, void *arg,
 		   struct xf_err *err);
 
-/* The guest is gone or has a new module: take what is left of its rings. */
-void recording_abandon(struct recording *r, const char *note);
+/*
+ * The guest is gone or has a new module: take what is left of its rings, and
+ * note it as in recording_note().
+ */
+void recording_abandon(struct recording *r, const char *what, const char *text);
 
 /*
  * Stop the guest's hooks if it lives, drain, write the end. What the guest
@@ -113,8 +116,8 @@ void recording_abandon(struct recording *r, const char *note);
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		  void *arg, struct xf_err *err);
 
-/* Put a sentence into the trace, for its header. */
-void recording_note(struct recording *r, const char *text);
+/* Put a sentence into the trace, for its header; @what: TRACE_NOTE_..., or NULL. */
+void recording_note(struct recording *r, const char *what, const char *text);
 
 /* What a META chunk says of where its session's records came from. */
 struct recording_origin {

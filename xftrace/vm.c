@@ -202,6 +202,13 @@ static char *demo_folder(void)
 	return strdup(XF_LIBDIR "/demo");
 }
 
+char *vm_demo_kernel(const char *release)
+{
+	_cleanup_free_ char *demo = demo_folder();
+
+	return state_join(demo, release, "vmlinuz", NULL);
+}
+
 static int find_images(const struct vm_options *opt, char **ret_kernel,
 		       char **ret_initrd, struct xf_err *err)
 {

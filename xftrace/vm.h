@@ -45,4 +45,7 @@ int vm_list(json_t **ret, struct xf_err *err);
 int vm_paths(const char *name, char **ret_qmp, char **ret_kernel,
 	     struct xf_err *err);
 
+/* Where the demo keeps the kernel image of @release, if it has one; malloc()ed. */
+char *vm_demo_kernel(const char *release);
+
 #endif

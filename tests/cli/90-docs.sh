@@ -14,6 +14,7 @@ for verb in "${verbs[@]}"; do all+=("$verb"); done
 for sub in "${subs[@]}"; do all+=("guest $sub"); done
 mapfile -t store_subs < <("$xft" store --help | sed -nE 's/^  ([a-z]+) .*/\1/p')
 for sub in "${store_subs[@]}"; do all+=("store $sub"); done
+for sub in make show; do all+=("baseline $sub"); done
 check "store --help lists its verbs" [ "${#store_subs[@]}" -ge 3 ]
 check "help lists the verbs" [ "${#verbs[@]}" -ge 6 ]
 check "guest --help lists its verbs" [ "${#subs[@]}" -ge 4 ]
@@ -157,7 +158,7 @@ completes "guest's verbs" "$(sorted "${subs[@]}")" guest ''
 completes "options before the verb" "--quiet" --q
 for words in "${all[@]}"; do
 	read -ra v <<<"$words"
-	[ "$words" = guest ] || [ "$words" = store ] ||
+	[[ " guest store baseline " == *" $words "* ]] ||
 		completes "options of $words" \
 			"$(options "${v[@]}" | grep -- -- | sort | joined)" \
 			"${v[@]}" --

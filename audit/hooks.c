@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who has asked the kernel to be called: ftrace, function graph, exports,
+ * kprobes, tracepoints, netfilter, and the operations of files in /proc.
+ *
+ * The kernel's own code may; a module may if that is what it is known for.
+ */
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "guestlist.h"
+#include "look.h"
+
+#define MAX_PROBES 256		/* of one tracepoint, hooks of one chain */
+
+/* Modules that are meant to be called, by name: docs/detection.md. */
+static const char *const tracers[] = { "xftrace", "lttng_*", "stap_*", NULL };
+static const char *const exporters[] = { "xftrace", "stm_ftrace", NULL };
+static const char *const packets[] = {
+	"nf_*", "nft_*", "ip_*", "ip6_*", "iptable_*", "ip6table_*",
+	"arptable_*", "arp_tables", "ebtable*", "ebt_*", "br_netfilter",
+	"bridge", "ipvlan", "xt_*", "act_ct", "wireguard", NULL,
+};
+
+/* May the function at @addr be called? */
+static bool may_be_called(const struct look *l, uint64_t addr,
+			  const char *const *modules)
+{
+	const struct code_range *r = codemap_find(&l->code, addr);
+	enum code_owner owner = r ? r->owner : CODE_NOBODY;
+
+	if (!addr || owner == CODE_KERNEL || owner == CODE_BPF)
+		return true;
+	if (owner != CODE_MODULE)
+		return false;
+	for (; *modules; modules++)
+		if (!fnmatch(*modules, r->module, 0))
+			return true;
+	return false;
+}
+
+/* @what is "ftrace calls", @where what for, or empty. */
+static void say(struct look *l, enum rule_id rule, uint64_t addr,
+		const char *what, const char *where)
+{
+	char name[LOOK_NAME];
+	json_t *e = look_evidence(l, addr);
+
+	look_evidence_hex(e, "calls", addr);
+	findings_add(l->f, rule, e, "%s %s%s", what, look_name(l, addr, name),
+		     where);
+}
+
+static void judge(struct look *l, enum rule_id rule, uint64_t addr,
+		  const char *const *modules, const char *what,
+		  const char *where)
+{
+	if (!may_be_called(l, addr, modules))
+		say(l, rule, addr, what, where);
+}
+
+/* ---- ftrace ---- */
+
+static bool judge_ops(struct look *l, uint64_t ops, void *arg)
+{
+	const uint32_t *off = arg;
+	uint64_t func = look_ptr(l, ops + off[0]);
+	uint64_t saved = look_ptr(l, ops + off[1]);
+
+	judge(l, RULE_FTRACE_HOOK, func, tracers, "ftrace calls", "");
+	if (saved != func)
+		judge(l, RULE_FTRACE_HOOK, saved, tracers, "ftrace calls", "");
+	return true;
+}
+
+static void check_ftrace(struct look *l)
+{
+	uint32_t next, off[2];
+	const struct look_member members[] = {
+		{ "ftrace_ops", "next", &next },
+		{ "ftrace_ops", "func", &off[0] },
+		{ "ftrace_ops", "saved_func", &off[1] },
+	};
+
+	if (!look_members(l, "ftrace's users", members, ARRAY_SIZE(members)))
+		return;
+	if (!guestlist_chain(l, look_symbol(l, "ftrace_ops_list"),
+			     look_symbol(l, "ftrace_list_end"), next, judge_ops,
+			     off))
+		look_cannot(l, "ftrace's users: the list has no end");
+}
+
+/* One pair of functions until 6.11, an array of users since. */
+static void check_graph(struct look *l)
+{
+	static const char *const words[] = { "ftrace_graph_entry",
+					     "__ftrace_graph_entry",
+					     "ftrace_graph_return" };
+	uint64_t array = look_symbol(l, "fgraph_array");
+	uint32_t entry, ret;
+	const struct look_member members[] = {
+		{ "fgraph_ops", "entryfunc", &entry },
+		{ "fgraph_ops", "retfunc", &ret },
+	};
+
+	if (!array) {
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+			judge(l, RULE_GRAPH_HOOK,
+			      look_ptr(l, look_symbol(l, words[i])), tracers,
+			      "function graph calls", "");
+		return;
+	}
+	if (!look_members(l, "function graph's users", members,
+			  ARRAY_SIZE(members)))
+		return;
+	for (int i = 0; i < 16; i++) {
+		uint64_t ops = look_ptr(l, array + 8 * i);
+
+		if (!ops)
+			continue;
+		judge(l, RULE_GRAPH_HOOK, look_ptr(l, ops + entry), tracers,
+		      "function graph calls", " at entries");
+		judge(l, RULE_GRAPH_HOOK, look_ptr(l, ops + ret), tracers,
+		      "function graph calls", " at returns");
+	}
+}
+
+static bool judge_export(struct look *l, uint64_t export, void *arg)
+{
+	const uint32_t *write = arg;
+
+	judge(l, RULE_EXPORT_HOOK, look_ptr(l, export + *write), exporters,
+	      "all traces go to", "");
+	return true;
+}
+
+static void check_exports(struct look *l)
+{
+	uint64_t head = look_symbol(l, "ftrace_exports_list");
+	uint32_t next, write;
+	const struct look_member members[] = {
+		{ "trace_export", "next", &next },
+		{ "trace_export", "write", &write },
+	};
+
+	if (head && look_members(l, "exports of traces", members,
+				 ARRAY_SIZE(members)) &&
+	    !guestlist_chain(l, head, 0, next, judge_export, &write))
+		look_cannot(l, "exports of traces: the list has no end");
+}
+
+/* ---- kprobes ---- */
+
+struct kprobes {
+	uint32_t hash, list, addr, pre, post;
+	uint32_t handler, entry_handler;	/* of a kretprobe */
+	uint32_t tk_kprobe, tk_event, call, programs;
+};
+
+static bool judge_kprobe(struct look *l, uint64_t kp, void *arg);
+
+/* A BPF program behind a probe that was made in tracefs or with perf. */
+static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
+			 const char *where)
+{
+	uint64_t event = look_ptr(l, kp - k->tk_kprobe + k->tk_event);
+
+	if (event && look_ptr(l, event + k->call + k->programs))
+		findings_add(l->f, RULE_BPF_PROBE,
+			     look_evidence(l, look_ptr(l, kp + k->addr)),
+			     "a BPF program is called%s", where);
+}
+
+static void judge_kretprobe(struct look *l, const struct kprobes *k,
+			    uint64_t kp, const char *where)
+{
+	uint64_t handler = look_ptr(l, kp + k->handler);
+
+	if (look_is(l, handler, "kretprobe_dispatcher"))
+		look_for_bpf(l, k, kp, where);
+	judge(l, RULE_KRETPROBE, handler, tracers, "a return probe calls",
+	      where);
+	judge(l, RULE_KRETPROBE, look_ptr(l, kp + k->entry_handler), tracers,
+	      "a return probe calls", where);
+}
+
+static bool judge_kprobe(struct look *l, uint64_t kp, void *arg)
+{
+	const struct kprobes *k = arg;
+	uint64_t pre = look_ptr(l, kp + k->pre);
+	uint64_t addr = look_ptr(l, kp + k->addr);
+	char name[LOOK_NAME], where[LOOK_NAME + 8];
+
+	buf_add(&l->probed, &addr, sizeof(addr));
+	snprintf(where, sizeof(where), " at %s", look_name(l, addr, name));
+	if (look_is(l, pre, "aggr_pre_handler")) {
+		/* Several at one place. */
+		guestlist_ring(l, kp + k->list, k->list, judge_kprobe, arg);
+	} else if (look_is(l, pre, "pre_handler_kretprobe")) {
+		judge_kretprobe(l, k, kp, where);
+	} else {
+		if (look_is(l, pre, "kprobe_dispatcher"))
+			look_for_bpf(l, k, kp, where);
+		judge(l, RULE_KPROBE, pre, tracers, "a probe calls", where);
+		judge(l, RULE_KPROBE, look_ptr(l, kp + k->post), tracers,
+		      "a probe calls", where);
+	}
+	return true;
+}
+
+static void check_kprobes(struct look *l)
+{
+	uint64_t table = look_symbol(l, "kprobe_table");
+	struct kprobes k;
+	const struct look_member members[] = {
+		{ "kprobe", "hlist", &k.hash },
+		{ "kprobe", "list", &k.list },
+		{ "kprobe", "addr", &k.addr },
+		{ "kprobe", "pre_handler", &k.pre },
+		{ "kprobe", "post_handler", &k.post },
+		{ "kretprobe", "handler", &k.handler },
+		{ "kretprobe", "entry_handler", &k.entry_handler },
+		{ "trace_kprobe", "rp.kp", &k.tk_kprobe },
+		{ "trace_kprobe", "tp.event", &k.tk_event },
+		{ "trace_probe_event", "call", &k.call },
+		{ "trace_event_call", "prog_array", &k.programs },
+	};
+
+	if (!table ||
+	    !look_members(l, "kprobes", members, ARRAY_SIZE(members)))
+		return;
+	/* KPROBE_TABLE_SIZE */
+	for (int i = 0; i < 64; i++)
+		if (!guestlist_hash(l, table + 8 * i, k.hash, judge_kprobe, &k))
+			look_cannot(l, "kprobes: the list has no end");
+}
+
+/* ---- Tracepoints ---- */
+
+struct tracepoints {
+	uint32_t funcs, name;
+};
+
+static void judge_tracepoint(struct look *l, const struct tracepoints *t,
+			     uint64_t tp, const char *own)
+{
+	uint64_t funcs = look_ptr(l, tp + t->funcs);
+	const char *allowed[] = { own, tracers[0], tracers[1], tracers[2],
+				  NULL };
+	char where[64 + 16] = "";
+
+	if (!funcs)
+		return;
+	for (int i = 0; i < MAX_PROBES; i++) {
+		/* struct tracepoint_func: func, data, prio */
+		uint64_t func = look_ptr(l, funcs + 24 * i);
+		char name[64];
+
+		if (!func)
+			return;
+		if (may_be_called(l, func, own ? allowed : tracers))
+			continue;
+		if (!*where &&
+		    gva_read_str(&l->g->space, look_ptr(l, tp + t->name), name,
+				 sizeof(name), NULL) > 0) {
+			_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
+
+			buf_add_escaped(&safe, name, strlen(name));
+			snprintf(where, sizeof(where), " at %s", safe.data);
+		}
+		say(l, RULE_TRACEPOINT_PROBE, func, "a tracepoint calls",
+		    where);
+	}
+}
+
+/* Each entry says how far away from itself the tracepoint is. */
+static void judge_table(struct look *l, const struct tracepoints *t,
+			uint64_t table, size_t nr, const char *own)
+{
+	for (size_t i = 0; i < nr && i < LOOK_MAX_NODES; i++) {
+		uint64_t at = table + 4 * i;
+		int32_t away;
+
+		if (look_read(l, at, &away, sizeof(away)))
+			return;
+		judge_tracepoint(l, t, at + (int64_t)away, own);
+	}
+}
+
+static void check_tracepoints(struct look *l)
+{
+	uint64_t start = look_symbol(l, "__start___tracepoints_ptrs");
+	uint64_t stop = look_symbol(l, "__stop___tracepoints_ptrs");
+	uint32_t table, count, nr;
+	struct tracepoints t;
+	const struct look_member members[] = {
+		{ "tracepoint", "funcs", &t.funcs },
+		{ "tracepoint", "name", &t.name },
+		{ "module", "tracepoints_ptrs", &table },
+		{ "module", "num_tracepoints", &count },
+	};
+	const struct modlist *ml = &l->code.modules;
+
+	if (!start || stop < start ||
+	    !look_members(l, "tracepoints", members, ARRAY_SIZE(members)))
+		return;
+	judge_table(l, &t, start, (stop - start) / 4, NULL);
+	for (size_t i = 0; i < ml->nr; i++)
+		if (!look_read(l, ml->mod[i].addr + count, &nr, sizeof(nr)) &&
+		    nr)
+			judge_table(l, &t, look_ptr(l, ml->mod[i].addr + table),
+				    nr, ml->mod[i].name);
+}
+
+/* ---- Netfilter ---- */
+
+static bool judge_net(struct look *l, uint64_t net, void *arg)
+{
+	static const char *const families[] = { "ipv4", "ipv6", "arp",
+						"bridge" };
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
+		char path[32], where[32];
+		struct btf_member m;
+
+		snprintf(path, sizeof(path), "nf.hooks_%s", families[f]);
+		snprintf(where, sizeof(where), " for packets of %s",
+			 families[f]);
+		if (btf_member(l->g->types, "net", path, &m, NULL))
+			continue;
+		for (uint32_t i = 0; i < m.size / 8; i++) {
+			uint64_t e = look_ptr(l, net + m.off + 8 * i);
+			uint16_t nr;
+
+			if (!e || look_read(l, e, &nr, sizeof(nr)))
+				continue;
+			/* struct nf_hook_entries: the number, then pairs. */
+			for (int h = 0; h < nr && h < MAX_PROBES; h++)
+				judge(l, RULE_NETFILTER_HOOK,
+				      look_ptr(l, e + 8 + 16 * h), packets,
+				      "netfilter calls", where);
+		}
+	}
+	return true;
+}
+
+static void check_netfilter(struct look *l)
+{
+	uint64_t head = look_symbol(l, "net_namespace_list");
+	uint32_t list;
+	const struct look_member members[] = { { "net", "list", &list } };
+
+	if (head && look_members(l, "netfilter", members, 1) &&
+	    !guestlist_ring(l, head, list, judge_net, NULL))
+		look_cannot(l, "netfilter: the list of name spaces has no end");
+}
+
+/* ---- Files in /proc ---- */
+
+struct proc {
+	uint32_t iops, ops, seq, subdir, node, name;
+	uint64_t image, image_end;
+	unsigned int nodes;
+};
+
+/* What a rootkit would want to lie about, and the kernel itself answers. */
+static bool is_chosen(const char *name)
+{
+	static const char *const names[] = {
+		"/proc", "tcp", "udp", "tcp6", "udp6", "raw", "raw6", "unix",
+		"modules", "kallsyms", "kmsg", "mounts", "stat", "version",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static void judge_file(struct look *l, const struct proc *p, uint64_t file,
+		       const char *name)
+{
+	const uint32_t off[] = { p->iops, p->ops, p->seq };
+
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
+		uint64_t to = look_ptr(l, file + off[i]);
+		_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
+		json_t *e;
+
+		/* Modules have theirs; nobody has them in allocated memory. */
+		if (!to || to - p->image < p->image_end - p->image ||
+		    (to >= p->image_end && !is_chosen(name)))
+			continue;
+		e = look_evidence(l, file + off[i]);
+		look_evidence_hex(e, "calls", to);
+		buf_add_escaped(&safe, name, strlen(name));
+		findings_add(l->f, RULE_OPERATIONS, e,
+			     "what %s in /proc does is at 0x%" PRIx64
+			     ", outside of the kernel", safe.data, to);
+	}
+}
+
+static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
+{
+	uint64_t stack[64];
+	size_t depth = 0;
+
+	stack[depth++] = look_ptr(l, dir + p->subdir);
+	while (depth && p->nodes++ < LOOK_MAX_NODES) {
+		uint64_t node = stack[--depth], name;
+		char text[64];
+
+		if (!node || depth + 2 > ARRAY_SIZE(stack))
+			continue;
+		name = look_ptr(l, node - p->node + p->name);
+		if (gva_read_str(&l->g->space, name, text, sizeof(text),
+				 NULL) > 0)
+			judge_file(l, p, node - p->node, text);
+		/* struct rb_node: parent, right, left */
+		stack[depth++] = look_ptr(l, node + 8);
+		stack[depth++] = look_ptr(l, node + 16);
+	}
+}
+
+static void check_proc(struct look *l)
+{
+	uint64_t root = look_symbol(l, "proc_root");
+	uint64_t net = look_symbol(l, "init_net");
+	uint32_t proc_net;
+	struct proc p = {
+		.image = look_symbol(l, "_stext"),
+		.image_end = look_symbol(l, "_end"),
+	};
+	const struct look_member members[] = {
+		{ "proc_dir_entry", "proc_iops", &p.iops },
+		{ "proc_dir_entry", "proc_ops", &p.ops },
+		{ "proc_dir_entry", "seq_ops", &p.seq },
+		{ "proc_dir_entry", "subdir", &p.subdir },
+		{ "proc_dir_entry", "subdir_node", &p.node },
+		{ "proc_dir_entry", "name", &p.name },
+		{ "net", "proc_net", &proc_net },
+	};
+
+	if (!root || p.image_end <= p.image ||
+	    !look_members(l, "/proc", members, ARRAY_SIZE(members)))
+		return;
+	judge_file(l, &p, root, "/proc");
+	judge_dir(l, &p, root);
+	if (net)
+		judge_dir(l, &p, look_ptr(l, net + proc_net));
+}
+
+void check_hooks(struct look *l)
+{
+	check_ftrace(l);
+	check_graph(l);
+	check_exports(l);
+	check_kprobes(l);
+	check_tracepoints(l);
+	check_netfilter(l);
+	check_proc(l);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "image.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "look.h"
+#include "sites.h"
+
+/* The guest goes on meanwhile: what is wrong must be so again and again. */
+#define MAX_TRIES 3
+#define PAUSE_US  50000
+
+static int look_once(const struct image_guest *g, struct findings *f)
+{
+	_cleanup_(sites_deinit) struct sites sites = SITES_INIT;
+	struct look l = { .g = g, .f = f, .code = CODEMAP_INIT };
+
+	codemap_read(&l);
+	/* It also finds out where kprobes have changed the code. */
+	check_hooks(&l);
+	if (g->file) {
+		sites_find(&sites, &l);
+		l.sites = &sites;
+	}
+	check_text(&l);
+	check_tables(&l);
+	check_modules(&l);
+	codemap_deinit(&l.code);
+	buf_deinit(&l.probed);
+	if (l.spent && l.spent != -EIO)
+		look_cannot(&l, "reading the guest's memory took more than it "
+				"may: %u ms or %u MiB", LOOK_MAX_CPU_MS,
+			    LOOK_MAX_BYTES >> 20);
+	return l.spent == -EIO ? -EIO : 0;
+}
+
+int image_check(const struct image_guest *g, struct findings *f,
+		struct xf_err *err)
+{
+	_cleanup_(findings_deinit) struct findings found = FINDINGS_INIT;
+
+	for (int i = 0; i < MAX_TRIES; i++) {
+		findings_deinit(&found);
+		if (i)
+			usleep(PAUSE_US);
+		if (look_once(g, &found))
+			return xf_fail(err, -EIO, "the guest's RAM is gone");
+		if (findings_verdict(&found) == VERDICT_CLEAN)
+			break;
+	}
+	findings_add(&found, RULE_NOT_CHECKED, NULL,
+		     "where system calls enter the kernel (MSR LSTAR) is not in "
+		     "the guest's memory");
+	findings_move(f, &found);
+	return 0;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "look.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Reads between two looks at the clock, which cost more than a read. */
+#define CLOCK_READS 64
+
+static uint64_t cpu_now(void)
+{
+	struct timespec t;
+
+	/* Not the wall clock: a busy host is not the guest's fault. */
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+int look_read(struct look *l, uint64_t addr, void *dst, size_t len)
+{
+	int rc;
+
+	if (!l->reads)
+		l->began_ns = cpu_now();
+	l->bytes += len;
+	if (l->bytes > LOOK_MAX_BYTES)
+		l->spent = -E2BIG;
+	if (++l->reads % CLOCK_READS == 0 &&
+	    cpu_now() - l->began_ns > LOOK_MAX_CPU_MS * 1000000ull)
+		l->spent = -ETIME;
+	if (l->spent)
+		return l->spent;
+	if (!(addr >> 63))
+		return -EFAULT;
+	rc = gva_read(&l->g->space, addr, dst, len, NULL);
+	if (rc == -EIO)
+		l->spent = rc;
+	return rc;
+}
+
+uint64_t look_ptr(struct look *l, uint64_t addr)
+{
+	uint64_t v;
+
+	return look_read(l, addr, &v, sizeof(v)) ? 0 : v;
+}
+
+const char *look_name(const struct look *l, uint64_t addr, char *dst)
+{
+	const struct code_range *r = codemap_find(&l->code, addr);
+	_cleanup_(buf_deinit) struct buf module = BUF_INIT;
+	struct sym s;
+
+	if (symtab_at(l->g->symbols, addr, &s)) {
+		int n = snprintf(dst, LOOK_NAME, "%s", s.name);
+
+		if (addr != s.addr && n < LOOK_NAME)
+			snprintf(dst + n, LOOK_NAME - n, "+0x%" PRIx64,
+				 addr - s.addr);
+		return dst;
+	}
+	if (r && r->owner == CODE_MODULE) {
+		buf_add_escaped(&module, r->module, MODLIST_NAME);
+		snprintf(dst, LOOK_NAME, "0x%" PRIx64 " in module %s", addr,
+			 module.data);
+	} else if (r && r->owner != CODE_KERNEL) {
+		static const char *const made[] = {
+			[CODE_FTRACE] = "ftrace",
+			[CODE_KPROBES] = "kprobes",
+			[CODE_BPF] = "BPF",
+			[CODE_BOOT] = "the boot of processors",
+		};
+
+		snprintf(dst, LOOK_NAME, "0x%" PRIx64 " in code made by %s",
+			 addr, made[r->owner]);
+	} else {
+		snprintf(dst, LOOK_NAME,
+			 "0x%" PRIx64 ", which is in no known code", addr);
+	}
+	return dst;
+}
+
+uint64_t look_symbol(const struct look *l, const char *name)
+{
+	uint64_t addr;
+
+	return symtab_address(l->g->symbols, name, &addr, NULL) ? 0 : addr;
+}
+
+bool look_is(const struct look *l, uint64_t addr, const char *name)
+{
+	return addr && look_symbol(l, name) == addr;
+}
+
+bool look_members(struct look *l, const char *what,
+		  const struct look_member *m, size_t nr)
+{
+	struct btf_member at;
+	struct xf_err why;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (btf_member(l->g->types, m[i].type, m[i].path, &at, &why)) {
+			look_cannot(l, "%s: %s", what, why.msg);
+			return false;
+		}
+		*m[i].off = at.off;
+	}
+	return true;
+}
+
+void look_cannot(struct look *l, const char *fmt, ...)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	findings_add(l->f, RULE_CANNOT_TELL, NULL, "%s", text.data);
+}
+
+json_t *look_evidence(const struct look *l, uint64_t addr)
+{
+	const struct code_range *r = codemap_find(&l->code, addr);
+	json_t *e = json_object();
+	struct sym s;
+
+	look_evidence_hex(e, "address", addr);
+	if (symtab_near(l->g->symbols, addr, &s) && addr - s.addr < s.size)
+		json_object_set_new(e, "symbol", json_string(s.name));
+	if (r && r->module)
+		json_object_set_new(e, "module", json_string(r->module));
+	return e;
+}
+
+void look_evidence_hex(json_t *evidence, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	json_object_set_new(evidence, name, json_string(text));
+}
+
+void look_evidence_bytes(json_t *evidence, const char *name, const void *data,
+			 size_t len)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		buf_printf(&text, i ? " %02x" : "%02x", p[i]);
+	json_object_set_new(evidence, name, json_string(text.data ?: ""));
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * look -- one look at a guest's memory, and what it may cost.
+ *
+ * Private to the checks of image.h, which all take it first. What is read is
+ * copied once. When time or bytes are used up every read fails, and image.c
+ * says that the rest could not be decided.
+ */
+#ifndef XF_LOOK_H
+#define XF_LOOK_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "cleanup.h"
+#include "codemap.h"
+#include "image.h"
+
+#define LOOK_MAX_CPU_MS	 500
+#define LOOK_MAX_BYTES	 (128u << 20)
+#define LOOK_MAX_NODES	 65536		/* of one list or tree */
+
+struct look {
+	const struct image_guest *g;
+	struct findings *f;
+	struct codemap code;
+	struct sites *sites;		/* NULL without a file */
+	struct buf probed;		/* uint64_t: where kprobes are */
+	bool poking;			/* the kernel is patching its code */
+	uint64_t began_ns, bytes;
+	unsigned int reads;
+	int spent;			/* -ETIME, -E2BIG, -EIO: the end */
+};
+
+/* 0, -EFAULT, or what ended the look. */
+int look_read(struct look *l, uint64_t addr, void *dst, size_t len);
+
+/* A pointer, or 0 if it cannot be read. */
+uint64_t look_ptr(struct look *l, uint64_t addr);
+
+/* "name+0x10 [module]", or "0x... in no known code". Into @dst, returned. */
+#define LOOK_NAME 192
+const char *look_name(const struct look *l, uint64_t addr, char *dst);
+
+/* Run-time address of a symbol, 0: there is none. */
+uint64_t look_symbol(const struct look *l, const char *name);
+
+/* Is there a kernel function of this name, and does it begin at @addr? */
+bool look_is(const struct look *l, uint64_t addr, const char *name);
+
+/*
+ * Offsets of members: fills @off, which stays as it was if the kernel has no
+ * such. look_members() answers false, and adds cannot-tell, unless all exist.
+ */
+struct look_member {
+	const char *type, *path;
+	uint32_t *off;
+};
+
+bool look_members(struct look *l, const char *what,
+		  const struct look_member *m, size_t nr);
+
+/* cannot-tell, once for each thing. */
+void look_cannot(struct look *l, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* {"address": "0x...", "symbol": ..., "module": ...} */
+json_t *look_evidence(const struct look *l, uint64_t addr);
+void look_evidence_hex(json_t *evidence, const char *name, uint64_t value);
+void look_evidence_bytes(json_t *evidence, const char *name, const void *data,
+			 size_t len);
+
+/* The checks. */
+void check_text(struct look *l);
+void check_tables(struct look *l);
+void check_hooks(struct look *l);
+void check_modules(struct look *l);
+
+#endif

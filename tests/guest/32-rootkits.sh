@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Those who use what rootkits use, and are none: nothing is found. Then harmless
+# rootkits, one after the other: each is really in the way (it counts), and check
+# finds it by the right name in the guest's memory; after it has gone, nothing is
+# found. Beside it stands what a checklist finds in the guest.
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=put.sh
+. "$top/tests/guest/put.sh"
+
+build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
+	local d=$work/rk/$1
+	mkdir -p "$d/quiet" && cp "$top"/tests/rootkits/*.[ch] \
+		"$top/tests/rootkits/Kbuild" "$d" && cp "$d"/* "$d/quiet" 2>/dev/null
+	if ! { make -s -C "$O/kernels/$1/headers" M="$d" modules &&
+		make -s -C "$O/kernels/$1/headers" M="$d/quiet" NOPG=1 \
+			modules; } >make.log 2>&1; then
+		tail make.log
+		return 1
+	fi
+	${CC:-gcc} -O2 -static -o "$d/bpf_kprobe" "$d/bpf_kprobe.c" &&
+		${CC:-gcc} -O2 -static -no-pie -o "$d/int80" "$d/int80.c" &&
+		strip "$d/bpf_kprobe" "$d/int80" &&
+		strip -g "$d"/*.ko "$d"/quiet/*.ko && (cd "$d" &&
+		tar -cf "$work/rk.tar" bpf_kprobe int80 ./*.ko \
+			quiet/rk_{ftrace,call}.ko)
+}
+
+put_all() {
+	put "$work/rk.tar" /tmp/rk.tar && in_guest 'cd /tmp && tar xf rk.tar &&
+		rm rk.tar && cp /proc/kallsyms /tmp/symbols &&
+		dmesg -n 1'
+}
+
+# The rules that find something. Its work is to take less than a second.
+check_now() { # STATUS RULE...
+	local want=$1 rc TIMEFORMAT='%U %S'
+	shift
+	{ time "$xft" -q check --live >found.txt 2>err.txt; } 2>cost.txt
+	rc=$?
+	sed 's/^/# /' found.txt err.txt | cut -c1-150 |
+		grep -v '^# not-checked'
+	[ $rc = "$want" ] || { echo "# exit status $rc"; return 1; }
+	awk '{ exit !($1 + $2 < 1) }' cost.txt ||
+		{ echo "# took $(cat cost.txt) s"; return 1; }
+	sed -n 's/^\([a-z-]*\): .*/\1/p' found.txt | sort -u >rules.txt
+	printf '%s\n' not-checked "$@" | sort -u | cmp -s - rules.txt
+}
+
+addr() { # SYMBOL -- its address, in the guest's shell
+	echo "0x\$(grep ' $1\$' /tmp/symbols | head -n 1 | cut -d' ' -f1)"
+}
+
+# What people are told to look at: lsmod, /sys/module, the kernel's taint, and
+# names of functions whose module is in no list.
+checklist() { # MODULE
+	in_guest "grep -q '^$1 ' /proc/modules && echo -n ' lsmod'
+		[ -e /sys/module/$1 ] && echo -n ' /sys/module'
+		[ \$(cat /proc/sys/kernel/tainted) != $taint ] && echo -n ' taint'
+		sed -n 's/.*\[\(.*\)\]\$/\1/p' /proc/kallsyms | sort -u |
+			while read -r m; do case \$m in
+			bpf | __builtin__*) ;;
+			*) grep -q \"^\$m \" /proc/modules || echo -n ' kallsyms';;
+			esac; done; :"
+}
+
+# found NAME MODULE STATUS RULES ARGUMENT... -- load, pass by, check, unload
+found() {
+	local name=$1 module=$2 status=$3 rules=$4 base=${2#quiet/}
+	shift 4
+	if ! in_guest "insmod /tmp/$module.ko $*"; then
+		not_ok "$kernel $name: does not load"
+		return
+	fi
+	in_guest "/tmp/pass >/dev/null 2>&1; cat /sys/module/$base/parameters/hits" >hits.txt
+	# shellcheck disable=SC2086 # words
+	check "$kernel $name: $rules" check_now "$status" $rules
+	echo "# table | $kernel | $name | $rules | $(checklist "$base") |"
+	case $name in
+	"system call table" | IDT) ;;	# nobody passes by
+	*) check "$kernel $name: it is in the way" grep -qv '^0$' hits.txt ;;
+	esac
+	[ "$base" != rk_hidden ] ||
+		in_guest "echo 1 >/sys/module/$base/parameters/appear"
+	check "$kernel $name: it leaves" in_guest "rmmod $base"
+}
+
+bpf_found() {
+	in_guest '/tmp/bpf_kprobe __x64_sys_sysinfo 300 >/tmp/bpf.txt 2>&1 &
+		until grep . /tmp/bpf.txt; do :; done; grep -q attached /tmp/bpf.txt' &&
+		check_now 0 bpf-probe
+}
+
+# ---- Nothing wrong with these. ----
+
+tracefs=/sys/kernel/tracing
+
+fine() { # NAME BEGIN END -- shell commands in the guest
+	if ! in_guest "cd $tracefs && $2"; then
+		not_ok "$kernel $1: cannot be begun"
+		return
+	fi
+	check "$kernel $1: nothing is found" check_now 0
+	in_guest "cd $tracefs && $3" || not_ok "$kernel $1: does not end"
+}
+
+# While modules come and go.
+modules_move() {
+	local i
+	in_guest 'while [ ! -e /tmp/enough ]; do insmod /tmp/ok_livepatch.ko
+		echo 0 >/sys/kernel/livepatch/ok_livepatch/enabled
+		until rmmod ok_livepatch 2>/dev/null; do :; done
+		done >/dev/null 2>&1 & :' || return
+	for i in 1 2 3; do check_now 0 || break; done
+	in_guest 'touch /tmp/enough; while grep -q ok_livepatch /proc/modules; do :; done'
+	[ "$i" = 3 ]
+}
+
+no_false_alarm() {
+	fine "function tracer" 'echo function >current_tracer' \
+		'echo nop >current_tracer'
+	fine "function_graph" 'echo function_graph >current_tracer' \
+		'echo nop >current_tracer'
+	fine "kprobe events" \
+		'{ echo p:a vfs_read; echo r:b vfs_read; } >kprobe_events &&
+		{ echo p:c vfs_read+9 >>kprobe_events ||
+			echo p:c vfs_read+5 >>kprobe_events; } 2>/dev/null &&
+		echo 1 >events/kprobes/enable' \
+		'echo 0 >events/kprobes/enable; echo >kprobe_events'
+	fine "events" 'echo 1 >events/sched/enable; echo 1 >events/syscalls/enable' \
+		'echo 0 >events/enable'
+	fine "live patch" 'insmod /tmp/ok_livepatch.ko &&
+		until grep -q patched /proc/cmdline; do :; done' \
+		'echo 0 >/sys/kernel/livepatch/ok_livepatch/enabled
+		until rmmod ok_livepatch 2>/dev/null; do :; done'
+	check "$kernel modules come and go: nothing is found" modules_move
+	"$xft" -q on sys_openat -e sched:sched_switch
+	check "$kernel our own tracing: nothing is found" check_now 0
+	"$xft" -q off
+}
+
+for kernel in 6.1 6.12; do
+	check "$kernel the modules compile" build "$kernel"
+	start_guest "$kernel"
+	check "$kernel the modules are in the guest" put_all
+	in_guest 'printf "#!/bin/sh\nls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1; /tmp/int80\n" >/tmp/pass
+		chmod 755 /tmp/pass; ip link set lo up; mkdir -p /sys/kernel/tracing
+		[ -e /sys/kernel/tracing/trace ] || mount -t tracefs none /sys/kernel/tracing'
+	taint=$(in_guest 'cat /proc/sys/kernel/tainted')
+	check "$kernel clean" check_now 0
+
+	no_false_alarm
+	sysinfo=$(addr __x64_sys_sysinfo)
+	found "system call table" rk_table 1 syscall-table-inactive \
+		"target=$(addr sys_call_table)"
+	found "call in x64_sys_call" rk_call 1 syscall-dispatch \
+		"target=$(addr x64_sys_call)" "callee=$sysinfo"
+	found "call in x64_sys_call, no -pg" quiet/rk_call 1 syscall-dispatch \
+		"target=$(addr x64_sys_call)" "callee=$sysinfo"
+	found "call in ia32_sys_call" rk_call 1 syscall-dispatch \
+		"target=$(addr ia32_sys_call)" \
+		"callee=$(addr __ia32_compat_sys_sysinfo)"
+	found "ftrace" rk_ftrace 1 ftrace-hook "target=$sysinfo"
+	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook "target=$sysinfo"
+	found "kprobe" rk_kprobe 1 kprobe "target=$sysinfo"
+	found "kretprobe" rk_kretprobe 1 kretprobe "target=$sysinfo"
+	found "jump at the entry" rk_jmp 1 text-changed "target=$sysinfo"
+	found "iterate_shared" rk_dir 1 operations \
+		"target=$(addr proc_root_operations)"
+	found "seq_operations" rk_seq 1 operations "target=$(addr tcp4_seq_ops)"
+	found "netfilter" rk_netfilter 1 netfilter-hook
+	found "IDT" rk_idt 1 idt-gate "target=$(addr idt_table)"
+	found "LSTAR" rk_lstar 0 "" "target=0"
+	found "hidden module" rk_hidden 1 "hidden-module hidden-code"
+	found "tracepoint" rk_tracepoint 1 tracepoint-probe
+	check "$kernel BPF: bpf-probe" bpf_found
+	in_guest 'killall bpf_kprobe'
+	check "$kernel clean afterwards" check_now 0
+	check "$kernel the guest's kernel has no complaints" \
+		in_guest '! dmesg | grep -E "BUG:|WARNING:|Oops|[Cc]all Trace"'
+	echo "# $SECONDS s"
+	"$xft" -q guest stop "$guest"
+done

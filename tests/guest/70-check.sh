@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Clean runs make a baseline, other clean runs fit it, hooks do not; a running
+# guest is checked and watched.
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=put.sh
+. "$top/tests/guest/put.sh"
+# shellcheck source-path=SCRIPTDIR source=../check/lib.sh
+. "$top/tests/check/lib.sh"
+
+kernel=6.1
+hidden=/sys/module/hook_open/parameters/hidden
+hook() { # PARAMETER... [-- COMMAND]
+	in_guest "insmod /tmp/hook_open.ko $1 \
+		target=0x\$(grep ' __x64_sys_openat\$' /proc/kallsyms |
+			head -n 1 | cut -d' ' -f1) && ${2:-:}"
+}
+unhook() { in_guest "echo 0 >$hidden; rmmod hook_open"; }
+says() { grep -qE -- "$1" report || { cat report; return 1; }; }
+has() { [ "$(jq -r "$1" "$2")" = "$3" ]; }
+
+check "the module compiles" build_hook $kernel
+start_guest $kernel
+check "it is in the guest" put "$work/hook_open/$kernel/hook_open.ko" /tmp/hook_open.ko
+
+for i in 1 2 3; do
+	check "clean run $i" record "clean-$i" 8
+done
+check "a baseline" "$xft" -q baseline make -o open.base clean-1 clean-2 clean-3
+check "it is the same each time" cmp -s open.base \
+	<("$xft" -q baseline make -o - clean-3 clean-1 clean-2)
+check "it can be kept" "$xft" -q baseline make -n open clean-1 clean-2 clean-3
+"$xft" baseline show open >shown
+check "show has the roots" grep -qE '^root +__x64_sys_openat, [0-9]+ calls in 3 runs' shown
+
+record again 8
+check "no baseline: clean" verdict 0 again
+check "the same work again: clean" verdict 0 --baseline open.base again
+check "by its name" verdict 0 --baseline open again
+check "the live guest: clean" verdict 0 --live --guest "$guest"
+
+hook '' && record seen 8 && unhook
+check "hooked: found" verdict 1 -b open seen
+check "hooked: its function" says 'new-call: __x64_sys_openat called hook_open:hook_seen'
+hook quiet=1 "echo 1 >$hidden"
+check "hidden: the live guest" verdict 1 --live --guest "$guest"
+record hidden 8
+unhook
+check "hidden: found without a baseline" verdict 1 hidden --json --sarif x.sarif --junit x.xml
+check "hidden: its call" has '[.findings[] | select(.rule == "unknown-caller" and
+	.evidence.symbol == "__x64_sys_openat")] | length' report 1
+check "SARIF has it" has '.runs[0].results[0].ruleId' x.sarif unknown-caller
+if command -v xmllint >/dev/null; then
+	check "JUnit is XML" xmllint --noout x.xml
+else
+	skip "JUnit is XML: no xmllint"
+fi
+check "JUnit has it" grep -q '<failure type="unknown-caller"' x.xml
+fails "no clean run" 1 'hidden: it is not clean: ' "$xft" baseline make -o x clean-1 hidden
+
+# What cannot be told
+sed 's/^build-id .*/build-id 00ff/' open.base >other.base
+check "another kernel's baseline" verdict 2 -b other.base again
+check "it says so" says 'cannot-tell: the baseline is of another kernel'
+sed '9s/ [0-9]*$/ x/' open.base >bad.base
+check "a damaged baseline" verdict 2 -b ./bad.base again
+check "it names the line" says 'bad.base: line 9: three numbers'
+check "a missing baseline" verdict 2 -b nothing again
+check "another kernel's image" verdict 2 -b open again \
+	--kernel "$O/kernels/6.12/vmlinuz"
+check "it says so" says 'cannot-tell: .* is not the image of the kernel'
+"$xft" -q on --guest "$guest" --name empty kernel_halt &&
+	"$xft" -q off --guest "$guest" -o /dev/null
+check "an empty trace" verdict 2 empty
+check "no such trace" verdict 2 nothing
+check "no such guest" verdict 2 --live --guest nothing
+
+# Watched, while it is recorded, hooked, and after a reboot
+"$xft" watch --guest "$guest" --interval 100ms --json >watched &
+watcher=$!
+told() { jq -e "select($1)" watched >/dev/null; }
+"$xft" -q on --guest "$guest" --name late sys_openat
+hook quiet=1 "echo 1 >$hidden"
+in_guest 'cat /etc/passwd >/dev/null'
+check "watch: the hidden module appears" until_true 60 \
+	told '.change == "appeared" and .rule == "unknown-caller"'
+unhook
+check "watch: memory is clean again" until_true 60 \
+	told '.change == "gone" and .level == "alarm"'
+"$xft" -q off --guest "$guest" -o /dev/null
+kill -INT $watcher
+wait $watcher
+check "watch: ends, and says that there was something" [ $? = 1 ]

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The example for CI, as CI runs it; and jobs in which something goes wrong.
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+export XFTRACE=$xft
+is_empty() { [ ! -d "$1" ] || [ -z "$(ls "$1")" ]; }
+nothing_left() { is_empty "$work/run/guests" && is_empty "$work/run/rec"; }
+complete() { # FOLDER
+	local f
+	for f in check.json check.sarif junit.xml result.json log.txt; do
+		[ -s "$1/$f" ] || { echo "no $f"; return 1; }
+	done
+}
+result() { [ "$(jq -r "$2" "$1/result.json")" = "$3" ]; }
+ends() { # STATUS COMMAND...
+	local want=$1 got
+	shift
+	"$@" >out 2>err
+	got=$?
+	[ $got = "$want" ] || { echo "status $got"; cat out err; return 1; }
+}
+runs_in_guest() { grep -q "$1" "$work"/run/guests/*/console.log "$2/log.txt"; }
+
+cp -r "$top/examples/ci" ci
+check "the example" ends 0 ci/run --accel tcg --append xft.quiet
+check "its results are complete" complete ci/results
+check "it has a graph" grep -q 'do_sys_openat2()' ci/results/trace_graph.txt
+check "it says clean" result ci/results .verdict clean
+check "it did all steps" result ci/results '[.steps[].step] | join(" ")' \
+	"start store on run memory off stop check"
+check "nothing is left" nothing_left
+"$xft" -q baseline make --store ci/results/traces.store -o ci/open.base batch
+check "with a baseline, the guest is another" ends 0 ci/run --accel tcg --append xft.quiet
+
+job() { # OUTPUT COMMAND -- in the background, until the command runs
+	"$xft" batch --accel tcg --append xft.quiet -f sys_openat -o "$1" \
+		--no-memory -r "echo it''runs; $2" >out 2>err &
+	batch=$!
+	until_true 120 grep -q itruns "$1/log.txt"
+}
+job dies 'sleep 100'
+kill -9 "$(jq .pid "$work"/run/guests/*/guest.json)"
+wait $batch
+check "the guest dies: 2" [ $? = 2 ]
+check "the guest dies: complete" complete dies
+check "the guest dies: it says why" result dies '.steps[-3].error' 'run: the guest went away'
+check "the guest dies: nothing is left" nothing_left
+
+job asked 'sleep 100'
+kill -INT $batch
+wait $batch
+check "Ctrl-C: 2" [ $? = 2 ]
+check "Ctrl-C: complete" complete asked
+check "Ctrl-C: nothing is left" nothing_left
+
+printf 'version = 1\nfunction = sys_read\nrunn = x\n' >bad.batch
+fails "an error in the file" 2 "bad.batch:3:1: there is no 'runn'" "$xft" batch bad.batch
+check "a guest that is not there: 2" ends 2 \
+	"$xft" batch -g nothing -f sys_read -w 1 -o absent
+check "a guest that is not there: complete" complete absent

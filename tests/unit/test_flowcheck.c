@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * flowtrace and flowcheck, on traces with known calls: what each rule must find,
+ * and what none may find in runs that only chance tells apart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "baseline.h"
+#include "branch.h"
+#include "fake_trace.h"
+#include "flowcheck.h"
+#include "flowtrace.h"
+
+/* A clean call of ksys_read: __fdget_pos, then vfs_read with its callees. */
+#define CLEAN "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) b1) v1( v1) a0) "
+
+static void open_trace(struct fake_trace *f, const char *call, int times,
+		       const char *more)
+{
+	fake_trace_open(f);
+	fake_session(f, 1);
+	fake_records(f, "T5:cat");
+	for (int i = 0; i < times; i++)
+		fake_records(f, call);
+	fake_records(f, more);
+	fake_must(fake_text_chunk(f, TRACE_END, "{\"reason\": \"off\", "
+				  "\"gaps\": 0, \"bad\": 0, \"full\": false}"));
+	fake_trace_seal(f);
+}
+
+static void collect(struct flow *ret, const char *call, int times,
+		    const char *more)
+{
+	struct fake_trace f;
+	struct call_stats s;
+
+	open_trace(&f, call, times, more);
+	assert_int_equal(flowtrace_collect(ret, &f.t, &s, NULL), 0);
+	fake_trace_close(&f);
+}
+
+/* Text of the findings, one a line: "rule: sentence". */
+static char *find(const struct flow *base, const struct kfile *code,
+		  const char *call, int times, const char *more)
+{
+	struct findings found = FINDINGS_INIT;
+	struct buf b = BUF_INIT;
+	struct fake_trace f;
+	struct flowcheck c = { .trace = &f.t, .base = base, .code = code };
+
+	open_trace(&f, call, times, more);
+	assert_int_equal(flowcheck_run(&c, &found, NULL), 0);
+	for (size_t i = 0; i < found.nr; i++)
+		buf_printf(&b, "%s: %s\n", rules[found.v[i].rule].name,
+			   found.v[i].text);
+	buf_puts(&b, "");
+	findings_deinit(&found);
+	fake_trace_close(&f);
+	return buf_take(&b);
+}
+
+static void assert_finds(const struct flow *base, const char *call, int times,
+			 const char *more, const char *expected)
+{
+	char *text = find(base, NULL, call, times, more);
+
+	if (*expected ? !strstr(text, expected) : *text)
+		fail_msg("expected \"%s\", found \"%s\"", expected, text);
+	free(text);
+}
+
+static uint64_t calls_of(const struct flow *f, const char *key)
+{
+	const struct flow_item *item = flow_find(f, key);
+
+	return item ? item->calls : 0;
+}
+
+static void test_collect(void **state)
+{
+	struct flow f = { 0 };
+	const struct flow_item *item;
+
+	collect(&f, CLEAN, 3, "a0( g1(i g1)i a0)");
+	assert_int_equal(calls_of(&f, "root ksys_read"), 4);
+	assert_int_equal(calls_of(&f, "call task ksys_read do_syscall_64 ksys_read"), 4);
+	assert_int_equal(calls_of(&f, "call task ksys_read ksys_read vfs_read"), 3);
+	assert_int_equal(calls_of(&f, "call irq * ksys_read do_idle"), 1);
+	assert_int_equal(calls_of(&f, "order ksys_read __fdget_pos vfs_read"), 3);
+	assert_int_equal(calls_of(&f, "order ksys_read vfs_read __fdget_pos"), 0);
+	item = flow_find(&f, "call task ksys_read new_sync_read ext4_file_read_iter");
+	assert_non_null(item);
+	assert_int_equal(item->trees, 3);
+	assert_int_equal(item->runs, 1);
+	assert_int_equal(item->first->func, fake_addr('e'));
+	flow_deinit(&f);
+}
+
+/* Two tasks at once: each tree counts what is its own. */
+static void test_tasks_interleave(void **state)
+{
+	struct flow f = { 0 };
+
+	collect(&f, "T5:cat a0( b1( b1) T6:dd a0( b1( b1) T5:cat b1( b1) "
+		    "T6:dd b1( b1) a0) T5:cat a0) T7:x a0( a0) ", 10, "");
+	assert_int_equal(flow_find(&f, "root ksys_read")->trees, 30);
+	assert_int_equal(flow_find(&f, "call task ksys_read ksys_read vfs_read")
+				 ->trees, 20);
+	flow_deinit(&f);
+}
+
+static void test_without_baseline(void **state)
+{
+	assert_finds(NULL, CLEAN, 5, "", "");
+	assert_finds(NULL, CLEAN, 5, "a0( u1( c2( c2) u1) a0)",
+		     "unknown-call: ksys_read called ?0xffffffff81000800, which "
+		     "is in no kernel text and no listed module, 1 time, below "
+		     "ksys_read\n");
+	assert_finds(NULL, CLEAN, 5, "a0( b1(<u b1) a0)",
+		     "unknown-caller: ?0xffffffff81000815 called vfs_read");
+	assert_finds(NULL, "", 0, "", "cannot-tell: no call");
+	assert_finds(NULL, CLEAN, 5, "L3 " CLEAN,
+		     "cannot-tell: 3 records were lost");
+}
+
+static void test_end(void **state)
+{
+	static const struct {
+		const char *end, *note, *expected;
+	} cases[] = {
+		{ "{\"gaps\": 2}", NULL, "records-gone: 2 records are missing" },
+		{ "{\"bad\": 1}", NULL, "cannot-tell: some records are damaged" },
+		{ "{\"full\": true}", NULL, "cannot-tell: the store was full" },
+		{ NULL, NULL, "cannot-tell: recording did not end" },
+		{ "{}", "{\"text\": \"x\"}", "" },
+		{ "{}", "{\"what\": \"silence\", \"text\": \"it stopped\"}",
+		  "silence: it stopped" },
+		{ "{}", "{\"what\": \"still\", \"text\": \"it hung\"}",
+		  "cannot-tell: it hung" },
+		{ "{}", "{\"what\": 7, \"text\": 8}", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct findings found = FINDINGS_INIT;
+		struct fake_trace f;
+		struct flowcheck c = { .trace = &f.t };
+		struct buf b = BUF_INIT;
+
+		fake_trace_open(&f);
+		fake_session(&f, 1);
+		fake_records(&f, "T5:cat " CLEAN);
+		if (cases[i].note)
+			fake_must(fake_text_chunk(&f, TRACE_NOTE, cases[i].note));
+		if (cases[i].end)
+			fake_must(fake_text_chunk(&f, TRACE_END, cases[i].end));
+		fake_trace_seal(&f);
+		assert_int_equal(flowcheck_run(&c, &found, NULL), 0);
+		assert_int_equal(found.nr, *cases[i].expected ? 1 : 0);
+		if (found.nr) {
+			buf_printf(&b, "%s: %s", rules[found.v[0].rule].name,
+				   found.v[0].text);
+			assert_non_null(strstr(b.data, cases[i].expected));
+		}
+		buf_deinit(&b);
+		findings_deinit(&found);
+		fake_trace_close(&f);
+	}
+}
+
+static void make_base(struct flow *base, const char *more)
+{
+	struct flow one = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		collect(&one, CLEAN, 30, more);
+		if (!i) {
+			base->release = xf_take(one.release);
+			base->build_id = xf_take(one.build_id);
+		}
+		assert_true(flow_merge(base, &one));
+		flow_deinit(&one);
+	}
+}
+
+static void test_new_calls(void **state)
+{
+	struct flow base = { 0 };
+
+	make_base(&base, "a0( a0(<$ a0) a0) ");
+	assert_finds(&base, CLEAN, 30, "", "");
+	/* A module that no clean run had. */
+	assert_finds(&base, CLEAN, 30, "a0( m1( m1) a0)",
+		     "new-call: ksys_read called xftmod:xftmod_read, with a "
+		     "module that no clean run had, 1 time, below ksys_read");
+	assert_finds(&base, CLEAN, 30, "a0( b1(<m b1) a0)",
+		     "new-call: xftmod:xftmod_read called vfs_read");
+	/* The kernel's own: nobody can judge that without the image. */
+	assert_finds(&base, "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) f2( f2) "
+			    "b1) v1( v1) a0) ", 30, "",
+		     "cannot-tell: 1 kind of call that no clean run had");
+	/* Rarely, or by what clean runs hardly know, it is chance. */
+	assert_finds(&base, CLEAN, 30, "a0( f1( f1) a0)", "new-path: 1 kind");
+	assert_finds(&base, CLEAN, 30, "a0( w1( f2( f2) w1) a0) ",
+		     "new-path: 2 kinds");
+	/* An interrupt is chance. */
+	assert_finds(&base, CLEAN, 30, "a0( g1(i g1)i a0)", "new-path: 1 kind");
+	flow_deinit(&base);
+}
+
+static void test_missing_and_order(void **state)
+{
+	struct flow base = { 0 };
+
+	make_base(&base, "");
+	assert_finds(&base,
+		     "a0( q1( q1) b1( c2( c2) b1) v1( v1) a0) ", 30, "",
+		     "missing-call: vfs_read no longer calls new_sync_read: it "
+		     "did in all 90 clean calls of ksys_read, and in none of 30");
+	/* Once is enough, and a few calls are too few. */
+	assert_finds(&base,
+		     "a0( q1( q1) b1( c2( c2) b1) v1( v1) a0) ", 30, CLEAN, "");
+	assert_finds(&base,
+		     "a0( q1( q1) b1( c2( c2) b1) v1( v1) a0) ", 5, "", "");
+	assert_finds(&base, CLEAN, 30,
+		     "a0( q1( q1) v1( v1) b1( c2( c2) b1) a0) ",
+		     "changed-order: below ksys_read, fput was called before "
+		     "vfs_read");
+	flow_deinit(&base);
+}
+
+static void test_slow(void **state)
+{
+	struct flow base = { 0 };
+
+	make_base(&base, "");
+	assert_finds(&base, "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) b1) "
+			    "v1( +9000 v1) a0) ", 30, "",
+		     "slow-call: half of all calls of ksys_read");
+	flow_deinit(&base);
+}
+
+static void test_other_baselines(void **state)
+{
+	struct flow base = { 0 };
+
+	make_base(&base, "");
+	assert_finds(&base, "b0( c1( c1) b0) ", 5, "",
+		     "cannot-tell: the baseline has no calls of vfs_read");
+	base.depth = 3;
+	assert_finds(&base, CLEAN, 30, "", "cannot-tell: the baseline was "
+					   "recorded with another --depth");
+	base.build_id[0] = 'd';
+	assert_finds(&base, CLEAN, 30, "", "cannot-tell: the baseline is of "
+					   "another kernel: 6.1.0-test");
+	flow_deinit(&base);
+}
+
+static void test_branch(void **state)
+{
+	const uint64_t at = 0xffffffff81000000;
+	uint8_t code[16] = { 0x90, 0xe8, 0x0a, 0, 0, 0, 0x0f, 0x84,
+			     0xf4, 0xff, 0xff, 0xff, 0xe9, 0, 0, 0 };
+
+	assert_true(branch_leads_to(code, sizeof(code), at, at + 16));
+	assert_true(branch_leads_to(code, sizeof(code), at, at));
+	assert_false(branch_leads_to(code, sizeof(code), at, at + 17));
+	/* A jump that is cut off. */
+	assert_false(branch_leads_to(code + 12, 4, at, at + 5));
+	assert_false(branch_leads_to(code, 0, at, at + 16));
+}
+
+static void test_baseline_round(void **state)
+{
+	struct flow base = { 0 }, again = { 0 };
+	struct buf a = BUF_INIT, b = BUF_INIT;
+
+	make_base(&base, "");
+	baseline_write(&base, &a);
+	assert_int_equal(baseline_parse(a.data, a.len, &again, NULL), 0);
+	baseline_write(&again, &b);
+	assert_int_equal(a.len, b.len);
+	assert_memory_equal(a.data, b.data, a.len);
+	assert_finds(&again, CLEAN, 30, "", "");
+	/* Cut anywhere it is refused, or what was before is whole lines. */
+	for (size_t len = 0; len < a.len; len++) {
+		struct flow f = { 0 };
+		int rc = baseline_parse(a.data, len, &f, NULL);
+
+		assert_true(rc == -EBADMSG || (!rc && a.data[len - 1] == '\n'));
+		flow_deinit(&f);
+	}
+	flow_deinit(&base);
+	flow_deinit(&again);
+	buf_deinit(&a);
+	buf_deinit(&b);
+}
+
+#define HEAD "xftrace baseline 1\nkernel k\nbuild-id ab\ndepth 0\nruns 1\n"
+
+static void test_baseline_errors(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{ "", "line 1: this is no baseline" },
+		{ "hello\n", "line 1: this is no baseline" },
+		{ "xftrace baseline 9\n", "version 9" },
+		{ "xftrace baseline 1\nrelease k\n", "line 2: 'kernel' is" },
+		{ "xftrace baseline 1\nkernel k\nbuild-id ab\ndepth x\n",
+		  "line 4: no number" },
+		{ HEAD "root a 1 1\n", "line 6: three numbers" },
+		{ HEAD "root a 1 1 -1\n", "line 6: three numbers" },
+		{ HEAD "root a 1 1 99999999999999999999\n", "line 6: three" },
+		{ HEAD "root a b 1 1 1\n", "line 6: neither root" },
+		{ HEAD "root  a 1 1 1\n", "line 6: more than one space" },
+		{ HEAD "root a 1 1 1\nroot a 1 1 1\n", "line 7: out of order" },
+		{ HEAD "root b 1 1 1\nroot a 1 1 1\n", "line 7: out of order" },
+		{ HEAD "call task a b 1 1 1\n", "line 6: neither root" },
+		{ HEAD "root \x1b[31m 1 1 1\n", "line 6: a character" },
+		{ HEAD "root a 1 1 1", "line 6: cut off" },
+		{ HEAD "\n", "line 6: three numbers" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct flow f = { 0 };
+		struct xf_err err = { 0 };
+		int rc = baseline_parse(cases[i].text, strlen(cases[i].text),
+					&f, &err);
+
+		assert_true(rc < 0);
+		if (!strstr(err.msg, cases[i].says))
+			fail_msg("%zu says: %s", i, err.msg);
+		assert_null(f.items);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_collect),
+		cmocka_unit_test(test_tasks_interleave),
+		cmocka_unit_test(test_without_baseline),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_new_calls),
+		cmocka_unit_test(test_missing_and_order),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_other_baselines),
+		cmocka_unit_test(test_branch),
+		cmocka_unit_test(test_baseline_round),
+		cmocka_unit_test(test_baseline_errors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

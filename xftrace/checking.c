@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "checking.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "baseline.h"
+#include "cleanup.h"
+#include "flowcheck.h"
+#include "io.h"
+#include "kimage.h"
+#include "log.h"
+#include "report.h"
+#include "state.h"
+#include "traces.h"
+
+static char *copy(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+void checking_cannot(struct checking *c, const struct xf_err *why)
+{
+	findings_add(&c->findings, RULE_CANNOT_TELL, NULL, "%s", why->msg);
+}
+
+int checking_baseline_path(const char *name, char **ret, struct xf_err *err)
+{
+	_cleanup_free_ char *data = NULL, *file = NULL;
+	int rc;
+
+	if (!state_name_ok(name))
+		return xf_fail(err, -EINVAL, "'%s' cannot be a baseline's "
+			       "name: use letters, digits and ._-", name);
+	rc = state_data(&data, err);
+	if (rc)
+		return rc;
+	if (asprintf(&file, "%s.base", name) < 0)
+		abort();
+	*ret = state_join(data, "baselines", file, NULL);
+	return 0;
+}
+
+static int read_baseline(struct checking *c, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	int rc = 0;
+
+	if (access(c->baseline, F_OK) && !strchr(c->baseline, '/'))
+		rc = checking_baseline_path(c->baseline, &c->base_path, err);
+	else
+		c->base_path = copy(c->baseline);
+	rc = rc ? rc : io_read_file(c->base_path, BASELINE_FILE_MAX, &text,
+				    err);
+	if (rc)
+		return rc;
+	rc = baseline_parse(text.data, text.len, &c->base, err);
+	return rc ? xf_prefix(err, rc, "%s", c->base_path) : 0;
+}
+
+void checking_begin(struct checking *c)
+{
+	struct xf_err why;
+
+	if (c->baseline && read_baseline(c, &why))
+		checking_cannot(c, &why);
+}
+
+/* The image; only one that was named must be the right one. */
+static bool open_code(struct checking *c, struct kfile *ret)
+{
+	_cleanup_(buf_deinit) struct buf elf = BUF_INIT;
+	struct xf_err why;
+
+	if (!kimage_load(c->kernel, c->release, c->build_id, &elf, &why) &&
+	    !kfile_open(ret, &elf, 0, &why))
+		return true;
+	if (c->kernel)
+		checking_cannot(c, &why);
+	else
+		xf_debug("%s", why.msg);
+	return false;
+}
+
+static int check(struct checking *c, const struct trace *t, bool recording,
+		 struct xf_err *err)
+{
+	_cleanup_(kfile_close) struct kfile code = KFILE_INIT;
+	struct flowcheck f = {
+		.trace = t,
+		.base = c->base.runs ? &c->base : NULL,
+		.recording = recording,
+	};
+
+	free(c->release);
+	free(c->build_id);
+	c->release = copy(trace_meta_str(t, "release"));
+	c->build_id = copy(trace_meta_str(t, "build_id"));
+	if ((f.base || c->kernel) && open_code(c, &code))
+		f.code = &code;
+	return flowcheck_run(&f, &c->findings, err);
+}
+
+void checking_trace(struct checking *c, const char *name)
+{
+	struct journal j = { 0 };
+	struct store st = { 0 };
+	struct catalog_entry e;
+	struct xf_err why;
+	struct trace t;
+	int rc;
+
+	trace_init(&t);
+	rc = traces_open_one(&st, &j, c->store, name, &why);
+	free(c->subject);
+	c->subject = copy(!rc && catalog_read(&st, j.slot, &e) ? e.name :
+			  name ?: "?");
+	rc = rc ? rc : traces_load(&j, &t, &why);
+	rc = rc ? rc : check(c, &t, store_is_written(&st, j.slot), &why);
+	rc = rc ? rc : journal_failed(&j, &why);
+	if (rc)
+		checking_cannot(c, &why);
+	trace_deinit(&t);
+	journal_close(&j);
+	store_close(&st);
+}
+
+static int write_file(const char *path,
+		      void (*form)(const struct report *r, struct buf *out),
+		      const struct report *r, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	if (!path)
+		return 0;
+	form(r, &b);
+	return io_replace_file(path, b.data, b.len, 0666, err);
+}
+
+int checking_report(const struct checking *c, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	const struct report r = {
+		.subject = c->subject ?: "?",
+		.kernel = c->release,
+		.build_id = c->build_id,
+		.baseline = c->base_path,
+		.findings = &c->findings,
+	};
+	int rc = write_file(c->sarif, report_sarif, &r, err);
+
+	rc = rc ? rc : write_file(c->junit, report_junit, &r, err);
+	rc = rc ? rc : write_file(c->json_file, report_json, &r, err);
+	if (rc)
+		return rc;
+	if (c->json)
+		report_json(&r, &b);
+	else
+		report_table(&r, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+			     &b);
+	fwrite(b.data, 1, b.len, stdout);
+	return findings_verdict(&c->findings);
+}
+
+void checking_again(struct checking *c)
+{
+	findings_deinit(&c->findings);
+}
+
+void checking_deinit(struct checking *c)
+{
+	findings_deinit(&c->findings);
+	flow_deinit(&c->base);
+	free(c->subject);
+	free(c->release);
+	free(c->build_id);
+	free(c->base_path);
+}
