@@ -224,9 +224,13 @@ demo: setup-guest
 	$(Q)$(MAKE) all demo-image
 	$(Q)O=$(O) sh scripts/demo.sh
 
+# Kernels are fetched one after the other, the rest is built at once.
+NPROC	:= $(shell nproc)
+
 .PHONY: check check-unit check-guest check-long
 check: setup-test
-	$(Q)$(MAKE) all demo-images $(STRESS)
+	$(Q)$(MAKE) -j$(NPROC) all $(STRESS)
+	$(Q)$(MAKE) demo-images
 	$(Q)O=$(O) bash tests/run.sh unit cli guest
 
 check-unit: all $(STRESS)
@@ -234,16 +238,19 @@ check-unit: all $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh unit cli
 
 check-guest: setup-test
-	$(Q)$(MAKE) all demo-images $(STRESS)
+	$(Q)$(MAKE) -j$(NPROC) all $(STRESS)
+	$(Q)$(MAKE) demo-images
 	$(Q)O=$(O) bash tests/run.sh guest
 
 check-long: setup-test
-	$(Q)$(MAKE) all demo-images $(STRESS)
+	$(Q)$(MAKE) -j$(NPROC) all $(STRESS)
+	$(Q)$(MAKE) demo-images
 	$(Q)O=$(O) bash tests/run.sh long
 
 .PHONY: bench
 bench: setup-test
-	$(Q)$(MAKE) all demo-images $(STRESS)
+	$(Q)$(MAKE) -j$(NPROC) all $(STRESS)
+	$(Q)$(MAKE) demo-images
 	$(Q)O=$(O) bash tests/bench/run.sh
 
 .PHONY: install

@@ -98,8 +98,8 @@ for kind; do
 		v=$O/kernels/6.1/vmlinuz
 		XFT_VMLINUZ=$(readlink -f "$v")
 		[ ! -e "$v" ] || export XFT_VMLINUZ
-		make -s ASAN=1 O="$O/asan" unit-programs &&
-			make -s unit-programs || exit 1
+		make -s -j"$(nproc)" ASAN=1 O="$O/asan" unit-programs &&
+			make -s -j"$(nproc)" unit-programs || exit 1
 		for p in "$O"/unit/test_* "$O"/asan/unit/test_*; do
 			[ -x "$p" ] || continue	# not what make notes beside them
 			matches "${p##*/}" || continue
