@@ -399,6 +399,23 @@ int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 	return 0;
 }
 
+void callgraph_count(const struct trace *t, struct call_stats *ret_stats)
+{
+	struct call_stats sum = { 0 };
+
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		struct names names;
+		struct graph count = { .names = &names,
+				       .sweep_at = MANY_TASKS };
+
+		names_init(&names, t->sessions[i].symbols);
+		run(&count, t, &t->sessions[i]);
+		add_stats(&sum, &count.stats);
+		names_deinit(&names);
+	}
+	*ret_stats = sum;
+}
+
 void sink_flush(struct sink *s, bool all)
 {
 	if (!all && s->buf.len < 256 * 1024)

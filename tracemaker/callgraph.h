@@ -25,4 +25,7 @@ int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		   struct sink *sink, struct call_stats *ret_stats,
 		   struct xf_err *err);
 
+/* Those totals alone, in half the time. */
+void callgraph_count(const struct trace *t, struct call_stats *ret_stats);
+
 #endif

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "callgraph.h"
 #include "cmd.h"
 #include "confine.h"
-#include "draw.h"
 #include "opt.h"
 #include "traces.h"
 
@@ -59,7 +59,8 @@ static json_t *describe(const struct store *st, const struct journal *j,
 
 	trace_init(&t);
 	rc = traces_load(j, &t, err);
-	rc = rc ? rc : draw_count(&t, &s, err);
+	if (!rc)
+		callgraph_count(&t, &s);
 	rc = rc ? rc : journal_failed(j, err);
 	if (!rc && catalog_read(st, j->slot, &e)) {
 		v = traces_json(st, &e);

@@ -97,44 +97,6 @@ static int draw(const struct trace *t, const struct emit_ops *format,
 	return rc;
 }
 
-static void no_call(struct emitter *e, const struct call *c)
-{
-}
-
-static void no_event(struct emitter *e, const struct event *ev)
-{
-}
-
-static void no_host_event(struct emitter *e, const struct host_event *ev)
-{
-}
-
-static void no_loss(struct emitter *e, uint32_t cpu, uint64_t records)
-{
-}
-
-static void no_totals(struct emitter *e, const struct call_stats *totals)
-{
-}
-
-int draw_count(const struct trace *t, struct call_stats *ret_stats,
-	       struct xf_err *err)
-{
-	static const struct emit_ops nothing = {
-		.begin = no_totals,
-		.enter = no_call,
-		.leave = no_call,
-		.event = no_event,
-		.host_event = no_host_event,
-		.lost = no_loss,
-		.end = no_totals,
-		.state_size = sizeof(struct emitter),
-	};
-	struct sink sink = { .fd = -1 };
-
-	return callgraph_draw(t, &nothing, &sink, ret_stats, err);
-}
-
 int draw_format(const char *name, const struct emit_ops **ret,
 		struct xf_err *err)
 {

@@ -27,8 +27,4 @@ int draw_trace(const struct journal *j, const struct emit_ops *format,
 	       const char *path, struct call_stats *ret_stats,
 	       struct xf_err *err);
 
-/* Draw nothing, but count what would be. */
-int draw_count(const struct trace *t, struct call_stats *ret_stats,
-	       struct xf_err *err);
-
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A store that somebody made: read, checked, repaired, written. What calls
- * itself repaired is clean, and keeps what is put into it.
+ * A store that somebody made: read, checked, repaired or salvaged, written. What
+ * calls itself repaired is clean, and keeps what is put into it.
  */
 #include "catalog.h"
 #include "check.h"
@@ -72,6 +72,16 @@ static void change(struct store *st, bool clean)
 		catalog_remove(st, e.name, &err);
 }
 
+static bool repair(struct store *st, enum check_how how)
+{
+	struct xf_err err;
+
+	if (check_media(&st->m, how, NULL, NULL, &err))
+		return false;
+	fuzz_must(!check_media(&st->m, CHECK_LOOK, NULL, NULL, &err));
+	return true;
+}
+
 void fuzz_one(struct cursor *in)
 {
 	struct xf_err err;
@@ -83,12 +93,10 @@ void fuzz_one(struct cursor *in)
 		fuzz_must(stores_read(&st) != UINT64_MAX);
 		store_close(&st);
 	}
-	check_file(STORES_INPUT, false, NULL, NULL, &err);
+	check_file(STORES_INPUT, CHECK_LOOK, NULL, NULL, &err);
 	if (store_open(&st, STORES_INPUT, true, &err))
 		return;
-	clean = !check_media(&st.m, true, NULL, NULL, &err);
-	if (clean)
-		fuzz_must(!check_media(&st.m, false, NULL, NULL, &err));
+	clean = repair(&st, CHECK_REPAIR) || repair(&st, CHECK_SALVAGE);
 	change(&st, clean);
 	store_close(&st);
 }

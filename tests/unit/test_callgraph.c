@@ -201,7 +201,11 @@ static char *draw(const struct trace *t, const struct emit_ops *ops,
 	struct sink sink = { .fd = memfd_create("drawn", MFD_CLOEXEC) };
 	struct xf_err err = { 0 };
 
+	struct call_stats counted;
+
 	assert_int_equal(callgraph_draw(t, ops, &sink, ret_stats, &err), 0);
+	callgraph_count(t, &counted);
+	assert_memory_equal(&counted, ret_stats, sizeof(counted));
 	buf_deinit(&sink.buf);
 	return read_back(sink.fd);
 }
