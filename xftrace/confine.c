@@ -36,7 +36,7 @@ int confine(const struct confine *c, struct xf_err *err)
 	if (c->target)
 		allow_ram(&cage, c->target);
 	if (c->store)
-		cage_allow_fd(&cage, c->store->m.fd);
+		cage_allow_path(&cage, c->store);
 	if (c->output && strcmp(c->output, "-")) {
 		cage_allow_beside(&cage, c->output);
 		/* A link to a pipe or a terminal that lies elsewhere. */

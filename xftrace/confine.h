@@ -14,13 +14,12 @@
 #include <stdbool.h>
 
 #include "err.h"
-#include "store.h"
 #include "target.h"
 
 /* All may be left out. */
 struct confine {
 	const struct target *target; /* its RAM: that is where the mailbox is */
-	const struct store *store;
+	const char *store;	/* file */
 	const char *output;	/* a file, in whose folder it is made; not "-" */
 	bool temporary;		/* files without a name */
 	bool state;		/* recordings come and go */
