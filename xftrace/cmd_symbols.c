@@ -27,7 +27,8 @@ static int from_guest(const struct target_options *where, const char *output,
 	if (!target_find_module(&t, 500, NULL))
 		target_add_modules(&t);
 	symtab_write_map(t.symbols, out);
-	return 0;
+	/* Modules that could not be read are left out; all of them, no. */
+	return memfile_check(&t.mf, err);
 }
 
 static int from_file(const char *path, const char *output, struct buf *out,
