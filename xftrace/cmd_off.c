@@ -120,7 +120,7 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 	if (rc == -ENOENT)
 		return stop_stray(guest, err);
 	rc = rc ? rc : stop(&r, &(struct confine){
-					.output = output,
+					.output = { output },
 					.temporary = format->binary,
 				}, err);
 	if (rc)
