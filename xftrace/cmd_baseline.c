@@ -10,6 +10,7 @@
 #include "checking.h"
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "flowcheck.h"
 #include "flowtrace.h"
 #include "io.h"
@@ -124,6 +125,9 @@ static int baseline_make(int argc, char **argv, struct xf_err *err)
 		return xf_fail(err, OPT_MISUSE,
 			       "say either --output or --name");
 	rc = name ? kept_path(name, &path, err) : 0;
+	rc = rc ? rc : confine(&(struct confine){
+				       .output = { path ?: output },
+			       }, err);
 	for (int i = 0; !rc && i < n; i++) {
 		xf_progress("%d of %d traces", i, n);
 		rc = add_trace(&sum, store, argv[i], err);
@@ -162,11 +166,15 @@ static int baseline_show(int argc, char **argv, struct xf_err *err)
 	_cleanup_(checking_deinit) struct checking c = CHECKING_INIT;
 	struct summary s = { 0 };
 	int n = opt_parse(&u, argc, argv, err);
+	int rc;
 
 	if (n < 0)
 		return n;
 	if (n != 1)
 		return xf_fail(err, OPT_MISUSE, "name one baseline");
+	rc = confine(&(struct confine){ 0 }, err);
+	if (rc)
+		return rc;
 	c.baseline = argv[0];
 	checking_begin(&c);
 	if (c.findings.nr)

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "livecheck.h"
 #include "log.h"
 #include "traces.h"
+
+/* Of a guest that lives the recorder is asked, too. */
+static int confine_check(const struct checking *c, bool live,
+			 struct xf_err *err)
+{
+	return confine(&(struct confine){
+			       .output = { c->sarif, c->junit, c->json_file },
+			       .state = live,
+		       }, err);
+}
 
 static void check_live(struct checking *c, struct target_options *where)
 {
@@ -11,10 +22,20 @@ static void check_live(struct checking *c, struct target_options *where)
 	struct xf_err why;
 
 	where->symbols = c->kernel;
-	if (target_attach(&t, where, &why))
+	if (target_attach(&t, where, &why) || confine_check(c, true, &why))
 		checking_cannot(c, &why);
 	else
 		livecheck_run(c, &t);
+}
+
+static void check_trace(struct checking *c, const char *name)
+{
+	struct xf_err why;
+
+	if (confine_check(c, false, &why))
+		checking_cannot(c, &why);
+	else
+		checking_trace(c, name);
 }
 
 int cmd_check(int argc, char **argv, struct xf_err *err)
@@ -51,7 +72,7 @@ int cmd_check(int argc, char **argv, struct xf_err *err)
 	if (live)
 		check_live(&c, &where);
 	else
-		checking_trace(&c, n ? argv[0] : NULL);
+		check_trace(&c, n ? argv[0] : NULL);
 	rc = checking_report(&c, err);
 	if (rc < 0) {
 		/* 1 would say that something was found. */

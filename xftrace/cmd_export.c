@@ -27,7 +27,7 @@ int cmd_export(int argc, char **argv, struct xf_err *err)
 	rc = traces_open(&st, store, TRACES_READ, err);
 	if (rc)
 		return rc;
-	rc = confine(&(struct confine){ .output = argv[1] }, err);
+	rc = confine(&(struct confine){ .output = { argv[1] } }, err);
 	rc = rc ? rc : transfer_export(&st, argv[0], argv[1], err);
 	store_close(&st);
 	if (!rc)

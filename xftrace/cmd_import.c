@@ -30,7 +30,7 @@ int cmd_import(int argc, char **argv, struct xf_err *err)
 	rc = rc ? rc : traces_open(&st, store, TRACES_ADD, err);
 	if (rc)
 		return rc;
-	rc = confine(&(struct confine){ .store = &st }, err);
+	rc = confine(&(struct confine){ .store = st.m.path }, err);
 	rc = rc ? rc : transfer_import(&st, argv[0], name, err);
 	store_close(&st);
 	return rc;

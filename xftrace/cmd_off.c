@@ -22,7 +22,8 @@ static bool show_progress(void *arg, unsigned int waited_ms)
 }
 
 /* Stop a recording that lives; take what a dead one left. */
-static int stop(const struct recorder *r, struct xf_err *err)
+static int stop(const struct recorder *r, const struct confine *later,
+		struct xf_err *err)
 {
 	json_t *reply = NULL;
 	int rc = 0;
@@ -38,7 +39,7 @@ static int stop(const struct recorder *r, struct xf_err *err)
 
 		xf_warn("the recorder of guest %s was killed%s; its trace is "
 			"completed from the guest's rings", r->id, words);
-		return recorder_salvage(r, err);
+		return recorder_salvage(r, later, err);
 	}
 	if (!rc) {
 		const char *trouble = json_string_value(
@@ -118,7 +119,10 @@ int cmd_off(int argc, char **argv, struct xf_err *err)
 	rc = recorder_find(&r, guest, err);
 	if (rc == -ENOENT)
 		return stop_stray(guest, err);
-	rc = rc ? rc : stop(&r, err);
+	rc = rc ? rc : stop(&r, &(struct confine){
+					.output = { output },
+					.temporary = format->binary,
+				}, err);
 	if (rc)
 		return rc;
 	recorder_remove(&r);

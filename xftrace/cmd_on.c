@@ -55,7 +55,7 @@ static int confine_us(const struct target *t, const char *store, bool host,
 
 	return rc ? rc : confine(&(struct confine){
 					 .target = t,
-					 .output = path,
+					 .output = { path },
 					 .state = true,
 					 .host = host,
 				 }, err);

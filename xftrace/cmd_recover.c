@@ -21,7 +21,7 @@ static int from_memory(struct store *st, const char *file, bool allow_open,
 	_cleanup_free_ char *trace = NULL;
 	uint64_t records;
 	int rc = confine(&(struct confine){
-				 .store = st,
+				 .store = st->m.path,
 				 .temporary = true,
 				 .state = true,
 				 .host = true,
@@ -39,14 +39,15 @@ static int from_memory(struct store *st, const char *file, bool allow_open,
 }
 
 /* Its recorder is gone, and whatever it recorded is, too. */
-static int complete(struct store *st, const char *name, struct xf_err *err)
+static int complete(struct store *st, const char *name,
+		    const struct confine *later, struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
 	struct recording rec = { 0 };
 	int rc;
 
 	if (!recorder_find_by_trace(&r, st->m.path, name)) {
-		rc = recorder_salvage(&r, err);
+		rc = recorder_salvage(&r, later, err);
 		if (!rc)
 			recorder_remove(&r);
 		return rc;
@@ -73,7 +74,7 @@ static int complete_all(struct store *st, struct xf_err *err)
 
 		if (strcmp(traces_state(st, &e), "interrupted"))
 			continue;
-		one = complete(st, e.name, &why);
+		one = complete(st, e.name, NULL, &why);
 		if (one)
 			rc = xf_fail(err, one, "trace %s: %s", e.name, why.msg);
 		else
@@ -117,7 +118,7 @@ int cmd_recover(int argc, char **argv, struct xf_err *err)
 	if (rc)
 		return rc;
 	rc = file ? from_memory(&st, file, allow_open, name, err) :
-	     name ? complete(&st, name, err) :
+	     name ? complete(&st, name, &(struct confine){ 0 }, err) :
 		    complete_all(&st, err);
 	store_close(&st);
 	return rc;

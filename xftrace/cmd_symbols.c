@@ -18,7 +18,7 @@ static int from_guest(const struct target_options *where, const char *output,
 	rc = target_attach(&t, where, err);
 	rc = rc ? rc : confine(&(struct confine){
 				       .target = &t,
-				       .output = output,
+				       .output = { output },
 			       }, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
 	if (rc)
@@ -27,14 +27,15 @@ static int from_guest(const struct target_options *where, const char *output,
 	if (!target_find_module(&t, 500, NULL))
 		target_add_modules(&t);
 	symtab_write_map(t.symbols, out);
-	return 0;
+	/* Modules that could not be read are left out; all of them, no. */
+	return memfile_check(&t.mf, err);
 }
 
 static int from_file(const char *path, const char *output, struct buf *out,
 		     struct xf_err *err)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
-	int rc = confine(&(struct confine){ .output = output }, err);
+	int rc = confine(&(struct confine){ .output = { output } }, err);
 
 	rc = rc ? rc : symtab_open(path, &st, err);
 	if (!rc)

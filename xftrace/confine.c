@@ -16,6 +16,15 @@ static void allow_ram(struct cage *cage, const struct target *t)
 		cage_allow_fd(cage, memfile_fd(&t->mf, i));
 }
 
+static void allow_output(struct cage *cage, const char *path)
+{
+	if (!strcmp(path, "-"))
+		return;
+	cage_allow_beside(cage, path);
+	/* A link to a pipe or a terminal that lies elsewhere. */
+	cage_allow_path(cage, path);
+}
+
 static int allow_state(struct cage *cage, struct xf_err *err)
 {
 	_cleanup_free_ char *runtime = NULL;
@@ -36,12 +45,10 @@ int confine(const struct confine *c, struct xf_err *err)
 	if (c->target)
 		allow_ram(&cage, c->target);
 	if (c->store)
-		cage_allow_fd(&cage, c->store->m.fd);
-	if (c->output && strcmp(c->output, "-")) {
-		cage_allow_beside(&cage, c->output);
-		/* A link to a pipe or a terminal that lies elsewhere. */
-		cage_allow_path(&cage, c->output);
-	}
+		cage_allow_path(&cage, c->store);
+	for (size_t i = 0; i < ARRAY_SIZE(c->output); i++)
+		if (c->output[i])
+			allow_output(&cage, c->output[i]);
 	if (c->temporary)
 		cage_allow_path(&cage, io_temporary());
 	/* Where what nobody reads goes. */

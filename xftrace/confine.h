@@ -2,7 +2,7 @@
 /*
  * confine -- what a verb may still write, once what it reads is open.
  *
- *	rc = confine(&(struct confine){ .output = path }, err);
+ *	rc = confine(&(struct confine){ .output = { path } }, err);
  *
  * comes before the first byte that a guest or somebody's file has a say in is
  * looked at. Which system calls a verb may make is in main's table of verbs and
@@ -14,14 +14,14 @@
 #include <stdbool.h>
 
 #include "err.h"
-#include "store.h"
 #include "target.h"
 
 /* All may be left out. */
 struct confine {
 	const struct target *target; /* its RAM: that is where the mailbox is */
-	const struct store *store;
-	const char *output;	/* a file, in whose folder it is made; not "-" */
+	const char *store;	/* file */
+	const char *output[3];	/* files, in whose folders they are made; "-" is
+				 * none */
 	bool temporary;		/* files without a name */
 	bool state;		/* recordings come and go */
 	bool host;		/* the host's own tracing */

@@ -121,7 +121,7 @@ int draw_trace(const struct journal *j, const struct emit_ops *format,
 {
 	struct trace t;
 	int rc = confine(&(struct confine){
-				 .output = path,
+				 .output = { path },
 				 .temporary = format->binary,
 			 }, err);
 

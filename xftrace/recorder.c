@@ -19,7 +19,6 @@
 #include "cage.h"
 #include "catalog.h"
 #include "cleanup.h"
-#include "confine.h"
 #include "io.h"
 #include "log.h"
 #include "state.h"
@@ -576,7 +575,7 @@ static int enter_cage(const struct server *s, struct xf_err *err)
 {
 	int rc = confine(&(struct confine){
 				 .target = s->t,
-				 .store = &s->rec.st,
+				 .store = s->spec.store,
 				 .host = s->spec.nr_host_events,
 			 }, err);
 
@@ -848,9 +847,23 @@ int recorder_ask(const struct recorder *r, const char *request,
 	return 0;
 }
 
+static int confine_salvage(const struct recorder *r, const struct target *t,
+			   const struct confine *later, struct xf_err *err)
+{
+	struct confine c;
+
+	if (!later)
+		return 0;
+	c = *later;
+	c.target = t;
+	c.store = r->store;
+	c.state = c.host = true;
+	return confine(&c, err);
+}
+
 /* The guest that was recorded, if it is still there. */
 static int attach_again(const struct recorder *r, struct target *t,
-			struct xf_err *err)
+			const struct confine *later, struct xf_err *err)
 {
 	const char *qmp = json_string_value(json_object_get(r->info, "qmp"));
 	struct target_options opt = { .allow_open_ram = true };
@@ -864,6 +877,7 @@ static int attach_again(const struct recorder *r, struct target *t,
 		opt.qmp = qmp;
 	}
 	rc = target_attach(t, &opt, err);
+	rc = rc ? rc : confine_salvage(r, t, later, err);
 	rc = rc ? rc : target_find_module(t, 3000, err);
 	/* Only to name modules that were loaded meanwhile. */
 	if (!rc && !target_find_kernel(t, false, NULL))
@@ -880,7 +894,8 @@ static void clear_host(const struct recorder *r)
 		hosttrace_remove(pid);
 }
 
-int recorder_salvage(const struct recorder *r, struct xf_err *err)
+int recorder_salvage(const struct recorder *r, const struct confine *later,
+		     struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
 	_cleanup_close_ int lock_fd = lock(r, err);
@@ -890,13 +905,15 @@ int recorder_salvage(const struct recorder *r, struct xf_err *err)
 
 	if (lock_fd < 0)
 		return lock_fd;
-	rc = attach_again(r, &t, &why);
+	rc = attach_again(r, &t, later, &why);
 	rc = rc ? rc : recording_resume(&rec, &t, r->store, r->trace,
 					&why);
 	if (rc) {
 		xf_info("the guest is out of reach (%s): only what was kept "
 			"is drawn", why.msg);
-		rc = recording_resume(&rec, NULL, r->store, r->trace, err);
+		rc = confine_salvage(r, &t, later, err);
+		rc = rc ? rc : recording_resume(&rec, NULL, r->store, r->trace,
+						err);
 	}
 	if (rc) {
 		clear_host(r);

@@ -25,6 +25,7 @@
 
 #include <jansson.h>
 
+#include "confine.h"
 #include "recording.h"
 
 /*
@@ -71,8 +72,13 @@ int recorder_ask(const struct recorder *r, const char *request,
  */
 char *recorder_words(const struct recorder *r);
 
-/* What a killed recorder left: stop the guest, take what is in the rings. */
-int recorder_salvage(const struct recorder *r, struct xf_err *err);
+/*
+ * What a killed recorder left: stop the guest, take what is in the rings. @later
+ * is what will be written after that, and nothing else can be then; NULL: no
+ * limits, as there are more recordings to be salvaged.
+ */
+int recorder_salvage(const struct recorder *r, const struct confine *later,
+		     struct xf_err *err);
 
 /*
  * Stop a guest that traces while nothing here records it: its recorder was

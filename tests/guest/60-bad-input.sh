@@ -13,6 +13,7 @@ on() { "$xft" -q on "$@"; }
 status() { "$xft" -q status --guest "$guest" --json | jq -r ".$1"; }
 # shellcheck disable=SC2053 # a pattern
 state_is() { [[ $(status state) == $1 ]]; }
+has_records() { [ "$(status records)" -gt 0 ]; }
 finds_damage() { [ "$(status bad)" -gt 0 ]; }
 mark() {
 	in_guest "printf %s $1 >/proc/\$\$/comm; read -r x </etc/passwd; true"
@@ -54,7 +55,8 @@ still_qemu() { # SOCKET OPTION...
 	(umask 077; exec qemu-system-x86_64 -S -nodefaults -display none \
 		-accel tcg -qmp "unix:$sock,server=on,wait=off" "$@") &
 	qemu=$!
-	until_true 30 test -S "$sock"
+	# Its socket is there before its RAM.
+	until_true 30 ask_qemu "$sock" query-status
 }
 end_qemu() { kill -9 $qemu; wait $qemu; } 2>/dev/null
 
@@ -241,6 +243,55 @@ check "garbage in the rings: off" "$xft" -q off
 check "garbage in the rings: what came before" has_mark before
 check "garbage in the rings: what came later" has_mark after
 check "garbage in the rings: no hooks" no_hooks
+
+# The RAM file is cut off while a command reads it, at moments spread over the
+# time that it takes: an error, or the answer if that was ready. The guest stands
+# still, so that it can have its RAM back.
+check "RAM cut off while it is read: the guest stops" ask_qemu "$qmp" stop
+cp --sparse=always "$ram" whole
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+cut_under() { # COMMAND...
+	local took i status cut=0
+	took=$(now_ms)
+	"$@" >/dev/null 2>stderr.txt || not_ok "$*: $(cat stderr.txt)"
+	took=$(($(now_ms) - took))
+	for i in 1 2 3 4; do
+		"$@" >stdout.txt 2>stderr.txt &
+		sleep "$(printf '0.%03d' $((took * i / 5)))"
+		truncate -s 0 "$ram"
+		wait $!
+		status=$?
+		cp --sparse=always whole "$ram"
+		[ $status -le 1 ] && [ "$(wc -l <stderr.txt)" -le 2 ] || {
+			not_ok "RAM cut off under $*: status $status: $(cat stderr.txt)"
+			return
+		}
+		cut=$((cut + status))
+	done
+	ok "RAM cut off under ${*:1:2}: $cut of 4 times it could not go on"
+}
+cut_under "$xft" symbols --guest "$guest"
+cut_under "$xft" events --format --guest "$guest"
+
+# It is gone when 'off' comes to take what a killed recorder left.
+check "RAM cut off while it is read: the guest goes on" ask_qemu "$qmp" cont
+on vfs_read
+mark before
+until_true 20 has_records
+kill -9 "$(jq .pid "$work/run/rec/$guest/recorder.json")"
+ask_qemu "$qmp" stop
+cp --sparse=always "$ram" whole
+cp --sparse=always "$XFTRACE_DATA/traces.store" copy.store
+cut_under "$xft" recover --store copy.store --memfile "$ram"
+truncate -s 1M "$ram"
+check "RAM cut off, recorder killed: status" state_is '*was killed*off*'
+check "RAM cut off, recorder killed: off" "$xft" -q off --guest "$guest"
+check "RAM cut off, recorder killed: what came before" has_mark before
+cp --sparse=always whole "$ram"
+ask_qemu "$qmp" cont
+check "RAM is there again: off" "$xft" -q off --guest "$guest"
+check "RAM is there again: no hooks" no_hooks
+check "RAM is there again: the guest is unharmed" healthy
 
 # The RAM file is cut off under the recorder; QEMU may or may not live on.
 on vfs_read
