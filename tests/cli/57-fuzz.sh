@@ -22,6 +22,15 @@ done <table
 check 'each target ran' [ "$(grep -c 'nothing found\|FOUND' table)" = \
 	"$(find "$top/tests/fuzz" -name 'fuzz_*.c' | wc -l)" ]
 
+# Whatever reads guest memory does so from a guest that is never the same twice.
+# scan.c is run by the others, memfile.c parses nothing.
+for file in $(cd "$top/kvm-memfile" && grep -lE '(gva|memfile)_(read|ptr)|scan_pages' ./*.c); do
+	name=$(basename "$file" .c)
+	case $name in scan | memfile) continue ;; esac
+	check "fuzz $name: fresh bytes at each read" \
+		grep -q guest_begin "$top/tests/fuzz/fuzz_$name.c"
+done
+
 # What find nothing would look the same if nothing could be found: parsers are
 # broken on purpose, in a copy.
 mkdir tree
