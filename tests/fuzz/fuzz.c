@@ -19,7 +19,8 @@ static struct {
 /* What was freed long ago costs more time than it finds. */
 const char *__asan_default_options(void)
 {
-	return "quarantine_size_mb=8:malloc_context_size=8";
+	return "quarantine_size_mb=8:malloc_context_size=8:"
+	       "allocator_release_to_os_interval_ms=-1";
 }
 
 /* No input waits for a disk. */
