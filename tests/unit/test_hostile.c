@@ -585,6 +585,34 @@ static void test_types_in_circles(void **state)
 	end("a type that is in itself", "types");
 }
 
+/* As many as fit, all of the name that is asked for, none with the member. */
+static void test_too_many_types(void **state)
+{
+	_cleanup_(btf_close) struct btf b = BTF_INIT;
+	_cleanup_(buf_deinit) struct buf blob = BUF_INIT;
+	static const char names[] = "\0s\0y";
+	const uint32_t nr = (BTF_MAX - 64) / 24;
+	const uint32_t head[] = { 0x0001eb9f, 24, 0, nr * 24, nr * 24,
+				  sizeof(names) };
+	const uint32_t s[] = { 1, 4u << 24 | 1, 8, 3, 1, 0 };
+	struct btf_member m;
+	int32_t value;
+
+	buf_add(&blob, head, sizeof(head));
+	for (uint32_t i = 0; i < nr; i++)
+		buf_add(&blob, s, sizeof(s));
+	buf_add(&blob, names, sizeof(names));
+	begin();
+	assert_int_equal(btf_open(&b, blob.data, blob.len, NULL), 0);
+	end("too many types", "types");
+	begin();
+	assert_int_equal(btf_member(&b, "s", "x", &m, NULL), -ENOENT);
+	end("too many types", "a member");
+	begin();
+	assert_int_equal(btf_enumerator(&b, "x", &value, NULL), -ENOENT);
+	end("too many types", "an enumerator");
+}
+
 static int tell(void **state)
 {
 	print_message("at most %.1f ms\n", slowest);
@@ -604,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_elf_circles),
 		cmocka_unit_test(test_endless_tokens),
 		cmocka_unit_test(test_types_in_circles),
+		cmocka_unit_test(test_too_many_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, tell);
