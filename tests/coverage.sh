@@ -84,7 +84,7 @@ done
 "llvm-cov$tools" report -instr-profile="$raw/all" -show-region-summary=0 \
 	-show-branch-summary=0 "${objects[@]:1}" "${parsers[@]}" >"$raw/table" ||
 	exit 2
-cat "$raw/table"
+grep -v '^--' "$raw/table"
 rm -f "$raw"/*.profraw
 awk -v least=$least '
 	$NF ~ /%$/ && $NF + 0 < least { print "coverage: " $1 " is below " least " %"; bad = 1 }

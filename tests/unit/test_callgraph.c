@@ -306,7 +306,6 @@ static void test_ends(void **state)
 
 static void test_many_frames(void **state)
 {
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 	_cleanup_free_ char *got = NULL;
 	struct call_stats stats;
 	struct fake_trace f;

@@ -245,8 +245,7 @@ static void test_hostile_names(void **state)
 		"\xff\xfe\xc3\xa9",
 		"} /* lies */",
 		" | 0) cat",
-		"\x7f\x80\x9b"
-		"31m",
+		"\x7f\x80\23331m",
 		"sixteen__letters",
 		"\1\2\3\4\5\6\7\b\t\n\v\f\r\16\17\20",
 		"",
