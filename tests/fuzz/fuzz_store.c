@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A store that somebody made: read, checked, repaired, written. What calls
- * itself repaired is clean, and keeps what is put into it.
+ * A store that somebody made: read, checked, repaired or salvaged, written. What
+ * calls itself repaired is clean, and keeps what is put into it.
  */
 #include "catalog.h"
 #include "check.h"
@@ -72,23 +72,32 @@ static void change(struct store *st, bool clean)
 		catalog_remove(st, e.name, &err);
 }
 
-void fuzz_one(struct cursor *in)
+static void mend(enum check_how how)
 {
 	struct xf_err err;
 	struct store st;
 	bool clean;
+
+	if (store_open(&st, STORES_INPUT, true, &err))
+		return;
+	clean = !check_media(&st.m, how, NULL, NULL, &err);
+	if (clean)
+		fuzz_must(!check_media(&st.m, CHECK_LOOK, NULL, NULL, &err));
+	change(&st, clean);
+	store_close(&st);
+}
+
+void fuzz_one(struct cursor *in)
+{
+	struct xf_err err;
+	struct store st;
 
 	stores_begin(in);
 	if (!store_open(&st, STORES_INPUT, false, &err)) {
 		fuzz_must(stores_read(&st) != UINT64_MAX);
 		store_close(&st);
 	}
-	check_file(STORES_INPUT, false, NULL, NULL, &err);
-	if (store_open(&st, STORES_INPUT, true, &err))
-		return;
-	clean = !check_media(&st.m, true, NULL, NULL, &err);
-	if (clean)
-		fuzz_must(!check_media(&st.m, false, NULL, NULL, &err));
-	change(&st, clean);
-	store_close(&st);
+	check_file(STORES_INPUT, CHECK_LOOK, NULL, NULL, &err);
+	mend(CHECK_REPAIR);
+	mend(CHECK_SALVAGE);
 }

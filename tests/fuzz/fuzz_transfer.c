@@ -17,6 +17,6 @@ void fuzz_one(struct cursor *in)
 		store_close(&file);
 	}
 	/* Taken or not, the store is whole. */
-	fuzz_must(!check_media(&st.m, false, NULL, NULL, &err));
+	fuzz_must(!check_media(&st.m, CHECK_LOOK, NULL, NULL, &err));
 	store_close(&st);
 }
