@@ -72,21 +72,25 @@ static void change(struct store *st, bool clean)
 		catalog_remove(st, e.name, &err);
 }
 
-static bool repair(struct store *st, enum check_how how)
+static void mend(enum check_how how)
 {
 	struct xf_err err;
+	struct store st;
+	bool clean;
 
-	if (check_media(&st->m, how, NULL, NULL, &err))
-		return false;
-	fuzz_must(!check_media(&st->m, CHECK_LOOK, NULL, NULL, &err));
-	return true;
+	if (store_open(&st, STORES_INPUT, true, &err))
+		return;
+	clean = !check_media(&st.m, how, NULL, NULL, &err);
+	if (clean)
+		fuzz_must(!check_media(&st.m, CHECK_LOOK, NULL, NULL, &err));
+	change(&st, clean);
+	store_close(&st);
 }
 
 void fuzz_one(struct cursor *in)
 {
 	struct xf_err err;
 	struct store st;
-	bool clean;
 
 	stores_begin(in);
 	if (!store_open(&st, STORES_INPUT, false, &err)) {
@@ -94,9 +98,6 @@ void fuzz_one(struct cursor *in)
 		store_close(&st);
 	}
 	check_file(STORES_INPUT, CHECK_LOOK, NULL, NULL, &err);
-	if (store_open(&st, STORES_INPUT, true, &err))
-		return;
-	clean = repair(&st, CHECK_REPAIR) || repair(&st, CHECK_SALVAGE);
-	change(&st, clean);
-	store_close(&st);
+	mend(CHECK_REPAIR);
+	mend(CHECK_SALVAGE);
 }
