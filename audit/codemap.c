@@ -125,20 +125,26 @@ static bool add_trampoline(struct look *l, uint64_t ops, void *arg)
 	return true;
 }
 
+/* Of those who are called now, and those that stay for who once was. */
 static void add_ftrace(struct look *l)
 {
-	uint32_t next, off[2];
+	uint64_t kept = look_symbol(l, "ftrace_ops_trampoline_list");
+	uint32_t next, list, off[2];
 	const struct look_member members[] = {
 		{ "ftrace_ops", "next", &next },
+		{ "ftrace_ops", "list", &list },
 		{ "ftrace_ops", "trampoline", &off[0] },
 		{ "ftrace_ops", "trampoline_size", &off[1] },
 	};
 
-	if (look_members(l, "ftrace's trampolines", members,
-			 ARRAY_SIZE(members)))
-		guestlist_chain(l, look_symbol(l, "ftrace_ops_list"),
-				look_symbol(l, "ftrace_list_end"), next,
-				add_trampoline, off);
+	if (!look_members(l, "ftrace's trampolines", members,
+			  ARRAY_SIZE(members)))
+		return;
+	guestlist_chain(l, look_symbol(l, "ftrace_ops_list"),
+			look_symbol(l, "ftrace_list_end"), next,
+			add_trampoline, off);
+	if (kept)
+		guestlist_ring(l, kept, list, add_trampoline, off);
 }
 
 static bool add_slot_page(struct look *l, uint64_t page, void *arg)

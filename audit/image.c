@@ -27,6 +27,7 @@ static int look_once(const struct image_guest *g, struct findings *f)
 	check_text(&l);
 	check_tables(&l);
 	check_modules(&l);
+	check_entries(&l);
 	codemap_deinit(&l.code);
 	buf_deinit(&l.probed);
 	if (l.spent && l.spent != -EIO)

@@ -126,14 +126,17 @@ void look_cannot(struct look *l, const char *fmt, ...)
 json_t *look_evidence(const struct look *l, uint64_t addr)
 {
 	const struct code_range *r = codemap_find(&l->code, addr);
+	_cleanup_(buf_deinit) struct buf module = BUF_INIT;
 	json_t *e = json_object();
 	struct sym s;
 
 	look_evidence_hex(e, "address", addr);
 	if (symtab_near(l->g->symbols, addr, &s) && addr - s.addr < s.size)
 		json_object_set_new(e, "symbol", json_string(s.name));
-	if (r && r->module)
-		json_object_set_new(e, "module", json_string(r->module));
+	if (r && r->module) {
+		buf_add_escaped(&module, r->module, MODLIST_NAME);
+		json_object_set_new(e, "module", json_string(module.data));
+	}
 	return e;
 }
 

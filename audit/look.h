@@ -75,5 +75,6 @@ void check_text(struct look *l);
 void check_tables(struct look *l);
 void check_hooks(struct look *l);
 void check_modules(struct look *l);
+void check_entries(struct look *l);
 
 #endif

@@ -293,7 +293,8 @@ static size_t moved(const struct code *c, const uint8_t *form, uint64_t from,
 		    size_t form_len, size_t at)
 {
 	for (size_t p = at < 3 ? 0 : at - 3; p <= at && p + 4 <= form_len; p++)
-		if ((uint32_t)(get_s32(c->now + p) - get_s32(form + p)) ==
+		if ((uint32_t)get_s32(c->now + p) -
+			    (uint32_t)get_s32(form + p) ==
 		    (uint32_t)(from - c->addr))
 			return p + 4;
 	return 0;

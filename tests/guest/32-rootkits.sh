@@ -76,10 +76,10 @@ found() {
 	fi
 	in_guest "/tmp/pass >/dev/null 2>&1; cat /sys/module/$base/parameters/hits" >hits.txt
 	# shellcheck disable=SC2086 # words
-	check "$kernel $name: $rules" check_now "$status" $rules
+	check "$kernel $name: ${rules:-open}" check_now "$status" $rules
 	echo "# table | $kernel | $name | $rules | $(checklist "$base") |"
 	case $name in
-	"system call table" | IDT) ;;	# nobody passes by
+	"system call table" | IDT | "hidden module") ;; # nobody passes by
 	*) check "$kernel $name: it is in the way" grep -qv '^0$' hits.txt ;;
 	esac
 	[ "$base" != rk_hidden ] ||
@@ -148,10 +148,10 @@ for kernel in 6.1 6.12; do
 	in_guest 'printf "#!/bin/sh\nls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1; /tmp/int80\n" >/tmp/pass
 		chmod 755 /tmp/pass; ip link set lo up; mkdir -p /sys/kernel/tracing
 		[ -e /sys/kernel/tracing/trace ] || mount -t tracefs none /sys/kernel/tracing'
-	taint=$(in_guest 'cat /proc/sys/kernel/tainted')
 	check "$kernel clean" check_now 0
 
 	no_false_alarm
+	taint=$(in_guest 'cat /proc/sys/kernel/tainted')
 	sysinfo=$(addr __x64_sys_sysinfo)
 	found "system call table" rk_table 1 syscall-table-inactive \
 		"target=$(addr sys_call_table)"
