@@ -17,3 +17,9 @@ bool branch_leads_to(const uint8_t *code, size_t len, uint64_t addr,
 	}
 	return false;
 }
+
+bool branch_has_pointer(const uint8_t *bytes, size_t len, bool is_code,
+			uint64_t func)
+{
+	return memmem(bytes, len, &func, is_code ? 4 : 8);
+}

@@ -113,14 +113,14 @@ const struct rule rules[NR_RULES] = {
 	},
 	[RULE_NEW_CALL] = {
 		"new-call", FINDING_ALARM, "call that the baseline never saw",
-		"No clean run had this call, and the code of the caller does "
-		"not name the function: a pointer, a patch or a module has "
-		"sent it there.",
+		"No clean run had this call, and by the kernel's image it "
+		"cannot be: a patch, a pointer that was changed or a module "
+		"has sent it there.",
 	},
 	[RULE_NEW_PATH] = {
 		"new-path", FINDING_HINT, "path that the baseline never took",
-		"No clean run had these calls, but they stand in the code of "
-		"the kernel image: a rare path was taken.",
+		"No clean run had these calls, but the kernel's image has "
+		"them: a rare path was taken.",
 	},
 	[RULE_MISSING_CALL] = {
 		"missing-call", FINDING_ALARM, "call that is no longer made",

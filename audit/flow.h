@@ -11,7 +11,8 @@
  *	time ROOT N			it took 2^N ns, less than twice that
  *
  * CONTEXT is task, softirq, irq or nmi. What interrupts is not ROOT's doing:
- * there ROOT is *. CALLER is who the return address belongs to, which need not
+ * there ROOT is *, in task context, too, as long as an interrupt has not said that
+ * it is one. CALLER is who the return address belongs to, which need not
  * be a function that ftrace knows; for a jump at a function's end it is that
  * function, or - at the root. A function of a module is MODULE:NAME; one of several
  * with its name is NAME@ADDRESS, as linked; code of nobody is ?ADDRESS.

@@ -119,9 +119,11 @@ static uint64_t times_ran(const struct flow *pairs, const char *func)
 /* Clean runs know the caller well, and now it goes there more often than not. */
 static bool has_turned(const struct run *r, const struct words *w)
 {
+	uint64_t calls = pair_calls(&r->now_pairs, w);
+
 	return times_ran(&r->base_pairs, w->caller) >= FLOWCHECK_SURE &&
-	       2 * pair_calls(&r->now_pairs, w) >=
-		       times_ran(&r->now_pairs, w->caller);
+	       calls >= FLOWCHECK_MANY &&
+	       2 * calls >= times_ran(&r->now_pairs, w->caller);
 }
 
 /* "ext4" of "ext4:ext4_read", or false for the kernel's own. */
@@ -154,6 +156,30 @@ static bool stands_in_code(const struct run *r, const struct flow_sight *s)
 	return code && branch_leads_to(code, len, s->code, s->target);
 }
 
+/*
+ * Whether the kernel holds a pointer to the function at all, in a table or in code
+ * that hands it on. Lists of all functions, such as ftrace's, lie elsewhere.
+ */
+static bool has_pointer(const struct run *r, uint64_t func)
+{
+	static const char *const sections[] = { ".text", ".rodata", ".data",
+						".init.text" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		struct kfile_range range;
+		const uint8_t *bytes;
+
+		if (!kfile_section(r->c->code, sections[i], &range))
+			continue;
+		bytes = kfile_at(r->c->code, range.addr, range.len);
+		if (bytes && branch_has_pointer(bytes, range.len,
+						strstr(sections[i], "text"),
+						func))
+			return true;
+	}
+	return false;
+}
+
 static bool root_known(const struct run *r, const char *root)
 {
 	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
@@ -171,15 +197,16 @@ static void judge_new_call(struct run *r, const struct flow_item *item,
 		tell_call(r, RULE_NEW_CALL, item, w,
 			  ", with a module that no clean run had");
 	else if (pair_calls(&r->base_pairs, w) || caller || func ||
-		 strcmp(w->context, "task") || !has_turned(r, w))
+		 !strcmp(w->root, "*") || !has_turned(r, w))
 		r->told[RULE_NEW_PATH]++;
 	else if (!r->c->code)
 		r->unjudged++;
-	else if (stands_in_code(r, item->first))
+	else if (stands_in_code(r, item->first) ||
+		 has_pointer(r, item->first->target))
 		r->told[RULE_NEW_PATH]++;
 	else
 		tell_call(r, RULE_NEW_CALL, item, w,
-			  ", which no clean run did and its code does not say");
+			  ", which no clean run did and the kernel cannot");
 }
 
 static void check_call(const struct flow_item *item, void *arg)

@@ -10,10 +10,11 @@
  * missing, a guest that fell silent. With one:
  *
  *  - A call that no clean run had, of or by a module that none had. Calls within
- *    the kernel are an alarm only if the caller ran FLOWCHECK_SURE times in clean
- *    runs and now makes this call more often than not, in no interrupt, and its
- *    code in the kernel image does not name the function: which of its paths
- *    a kernel takes is chance, that all lead elsewhere now is not.
+ *    the kernel are an alarm only if by its image they cannot be: the caller's
+ *    code does not name the function, and no table or other code has its address.
+ *    Besides, the caller ran FLOWCHECK_SURE times in clean runs and now makes
+ *    this call FLOWCHECK_MANY times and more often than not, in no interrupt:
+ *    which of its paths a kernel takes is chance.
  *  - A call that was made in every call of the root, FLOWCHECK_SURE at least,
  *    in all clean runs, is missing if none of FLOWCHECK_MANY has it.
  *  - Two functions that the root always called in one order are in the other.

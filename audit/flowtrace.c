@@ -8,6 +8,7 @@
 
 #include "callgraph.h"
 #include "cleanup.h"
+#include "resolve.h"
 #include "xft_abi.h"
 
 /* Functions called below one root whose order is looked at: 120 pairs. */
@@ -50,6 +51,7 @@ struct flow_emitter {
 	struct tree *trees;
 	uint32_t nr_trees, cap_trees;
 	uint64_t zero_tsc;
+	struct functions roots;	/* what the user named */
 };
 
 /* What the emitter is to fill comes with the sink. */
@@ -237,17 +239,32 @@ static void describe(struct flow_emitter *t, struct flow_sight *s,
 		s->code = s->code_end = s->target = 0;
 }
 
+/*
+ * Something that the root does not do: interrupts, also before they say that
+ * they are one, and after the root's end is known and its return is not.
+ */
+static bool is_interrupt(struct flow_emitter *t, const struct call *c,
+			 const struct call *root)
+{
+	/* A function is recorded where ftrace hooks it, which may be inside. */
+	return c->context != XFT_CTX_TASK ||
+	       (t->roots.nr &&
+		!functions_at(&t->roots,
+			      names_at(&t->e.names, root->func)->start));
+}
+
 static void flow_enter(struct emitter *e, const struct call *c)
 {
 	struct flow_emitter *t = flow_of(e);
-	bool interrupt = c->context != XFT_CTX_TASK;
 	struct name caller = caller_of(t, c);
 	const struct call *root = c;
 	struct count *n;
 	struct tree *tree;
+	bool interrupt;
 
 	while (root->parent)
 		root = root->parent;
+	interrupt = is_interrupt(t, c, root);
 	n = count_at(t, KIND_CALL + c->context, interrupt ? 0 : root->func,
 		     caller.known ? caller.start : c->caller, c->func);
 	if (!n)
@@ -316,8 +333,8 @@ static void add_label(struct flow_emitter *t, struct buf *b, uint64_t addr)
 static void make_key(struct flow_emitter *t, const struct count *c,
 		     struct buf *b)
 {
-	static const char *const contexts[] = { "call task", "call softirq *",
-						"call irq *", "call nmi *" };
+	static const char *const contexts[] = { "call task", "call softirq",
+						"call irq", "call nmi" };
 
 	b->len = 0;
 	switch (c->kind) {
@@ -338,6 +355,8 @@ static void make_key(struct flow_emitter *t, const struct count *c,
 	}
 	if (c->root)
 		add_label(t, b, c->root);
+	else
+		buf_puts(b, " *");
 	add_label(t, b, c->a);
 	add_label(t, b, c->b);
 }
@@ -370,15 +389,35 @@ static void flow_end(struct emitter *e, const struct call_stats *totals)
 	}
 	while (t->nr_trees)
 		remove_tree(t, &t->trees[0]);
+	functions_deinit(&t->roots);
 	free(t->trees);
 	free(t->counts);
 	free(t->buckets);
+}
+
+/* Names that mean nothing any more leave what is outermost as the roots. */
+static void find_roots(struct flow_emitter *t)
+{
+	const json_t *name;
+	size_t i;
+
+	t->roots = (struct functions){ 0 };
+	json_array_foreach(json_object_get(t->e.trace->meta, "functions"), i,
+			   name) {
+		const char *text = json_string_value(name);
+
+		if (text)
+			(void)functions_resolve(&t->roots,
+						t->e.session->symbols, text,
+						NULL);
+	}
 }
 
 static void flow_begin(struct emitter *e, const struct call_stats *totals)
 {
 	struct flow_emitter *t = flow_of(e);
 
+	find_roots(t);
 	t->zero_tsc = totals->first_tsc;
 	t->nr = t->cap = t->nr_trees = t->cap_trees = 0;
 	t->counts = NULL;
