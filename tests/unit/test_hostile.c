@@ -29,8 +29,8 @@
 #define BASE   0xffffffff80000000ull /* RAM is mapped here, all of it */
 #define RAM    (64 * MIB)
 #define MEMORY (64ll << 20) /* bytes that may be allocated at a time */
-/* What sanitizers add, which clang is here for. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
+/* What sanitizers add. */
+#ifdef __SANITIZE_ADDRESS__
 #define CPU_MS 250
 #else
 #define CPU_MS 50

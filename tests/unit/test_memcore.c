@@ -7,7 +7,9 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,6 +138,32 @@ static void test_hostile(void **state)
 	refused(&c, sizeof(c), -EBADMSG, "outside of the file");
 }
 
+/* It holds the guest's secrets, so it is nobody else's, and no link. */
+static void test_access(void **state)
+{
+	const struct core c = sample();
+	char path[] = "/tmp/test_memcore.XXXXXX", link[64];
+	_cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+	struct memslots ms;
+	struct xf_err err;
+
+	assert_true(fd >= 0 && write(fd, &c, sizeof(c)) == sizeof(c));
+	assert_int_equal(memcore_slots(&ms, path, 0, &err), 0);
+	memslots_deinit(&ms);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_int_equal(memcore_slots(&ms, path, 0, &err), -EPERM);
+	assert_int_equal(memcore_slots(&ms, path, MEMFILE_ALLOW_OPEN, &err),
+			 0);
+	memslots_deinit(&ms);
+	snprintf(link, sizeof(link), "%s.link", path);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(memcore_slots(&ms, link, MEMFILE_ALLOW_OPEN, &err),
+			 -ELOOP);
+	unlink(link);
+	unlink(path);
+	assert_int_equal(memcore_slots(&ms, path, 0, &err), -ENOENT);
+}
+
 static void test_is(void **state)
 {
 	assert_true(memcore_is("/proc/self/exe"));
@@ -149,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_is),
 	};
 
