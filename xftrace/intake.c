@@ -10,7 +10,7 @@
 
 /* One stretch, from guest RAM straight into the journal. */
 static int take_span(struct journal *j, struct ring *ring,
-		     const struct ring_span *span, const struct klog *keys,
+		     struct ring_span *span, const struct klog *keys,
 		     uint32_t session, struct xf_err *err)
 {
 	const struct trace_span *dst;

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 		memcpy(&writer, hdr, sizeof(writer));
 		printf("%u %s %llu\n", hdr->cpu,
 		       hdr->kind == XFT_RING_NMI ? "nmi" : "main",
-		       (unsigned long long)xft_ring_records(&writer));
+		       (unsigned long long)xft_ring_records(&writer, mask));
 	}
 	return 0;
 }

@@ -111,7 +111,7 @@ static void *produce(void *arg)
 		}
 	}
 	s->nr = n <= s->nr ? n : s->nr;
-	xft_ring_close(f->w);
+	xft_ring_close(f->w, s->nr, 0, f->mask);
 	shared_store(&s->done, 1);
 	return NULL;
 }
