@@ -94,13 +94,20 @@ static void skip_to(struct ring *r, uint64_t nr)
 	r->pos = nr << r->sub_shift;
 }
 
+static void add_fault(struct ring *r, uint64_t nr, enum unseal_fault fault)
+{
+	r->faults[fault]++;
+	r->fault = fault;
+	r->fault_nr = nr;
+}
+
 /* A finding in a ring that is sealed. */
 static int give_up_sealed(struct ring *r, uint64_t nr, enum unseal_fault fault,
 			  struct xf_err *err)
 {
 	skip_to(r, nr + 1);
 	r->bad++;
-	r->faults[fault]++;
+	add_fault(r, nr, fault);
 	r->lapped = true;
 	return xf_fail(err, -EBADMSG,
 		       "cpu %u: sealed records of sub-buffer %" PRIu64
@@ -112,7 +119,7 @@ static int give_up_sub(struct ring *r, uint64_t nr, int code,
 		       struct xf_err *err, const char *why)
 {
 	if (r->seal)
-		r->faults[UNSEAL_EDITED]++;
+		add_fault(r, nr, UNSEAL_EDITED);
 	skip_to(r, nr + 1);
 	r->bad++;
 	/* What it held is unknown: the next one's count says how many. */
@@ -133,11 +140,18 @@ static int look_at_head(struct ring *r, uint64_t *ret_head, struct xf_err *err)
 	/* Acquire: the records below head are complete. */
 	uint64_t head = shared_load(r->head);
 
-	if (head % 8 || head < r->seen_head || head > INT64_MAX)
+	if (head % 8 || head < r->seen_head || head > INT64_MAX) {
+		/* A guest that is set back to an earlier state looks like it. */
+		if (r->seal && !r->rewound) {
+			r->bad++;
+			add_fault(r, r->pos >> r->sub_shift, UNSEAL_TRUNCATED);
+			r->rewound = true;
+		}
 		return xf_fail(err, -EBADMSG,
 			       "cpu %u: the ring's position runs backwards or "
 			       "is impossible",
 			       r->cpu);
+	}
 	*ret_head = r->seen_head = head;
 	return 0;
 }

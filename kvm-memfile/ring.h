@@ -56,6 +56,9 @@ struct ring {
 	bool lapped;		/* since the last accepted record */
 	struct unseal *seal;	/* owned; NULL: the mask is xor */
 	uint64_t faults[UNSEAL_FAULTS]; /* the bad ones of a sealed ring */
+	enum unseal_fault fault; /* the last of them, and ... */
+	uint64_t fault_nr;	/* ... its sub-buffer */
+	bool rewound;		/* head ran backwards */
 };
 
 /* A stretch of one sub-buffer. */
