@@ -30,6 +30,7 @@
 #define CHECK_NS	 250000000ULL	/* look whether the guest is there */
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
 #define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
+#define REWIND_TIMEOUT_MS 60000	/* the guest patches its functions back */
 #define SEARCH_MAX_NS	 64000000000ULL	/* if it refuses time and again */
 
 /* The process's own state. */
@@ -326,6 +327,19 @@ static void look_for_successor(struct server *s)
 	s->t->mb = other;
 }
 
+/*
+ * A guest that was set back to an earlier state seals what it has sealed before
+ * with the same keys: have it stop, and begin again with others.
+ */
+static void begin_anew(struct server *s)
+{
+	recording_abandon(&s->rec,
+			  "the guest's positions ran backwards: it was set back "
+			  "to an earlier state, or somebody tampers with it");
+	(void)mailbox_request(&s->t->mb, XFT_CMD_STOP, REWIND_TIMEOUT_MS,
+			      serve_and_wait, s, NULL);
+}
+
 /* Is the guest there, alive, and the one that we know? */
 static void check_guest(struct server *s, uint64_t now)
 {
@@ -348,6 +362,10 @@ static void check_guest(struct server *s, uint64_t now)
 	if (ctl.state != XFT_TRACING && !s->rec.stopped) {
 		recording_abandon(&s->rec, "the guest's module stopped tracing "
 					   "without being asked");
+		return;
+	}
+	if (s->rec.rewound && !s->rec.stopped) {
+		begin_anew(s);
 		return;
 	}
 	s->check_ns = now + CHECK_NS;

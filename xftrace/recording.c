@@ -357,6 +357,9 @@ static void watch_heart(struct recording *r,
 
 	if (mailbox_ctl(&r->t->mb, &ctl, NULL) || ctl.heartbeat == r->heartbeat)
 		return;
+	r->rewound |= ctl.heartbeat < r->heartbeat;
+	for (size_t i = 0; i < r->nr_rings; i++)
+		r->rewound |= r->rings[i].rewound;
 	r->heartbeat = ctl.heartbeat;
 	r->beat_ns = monotonic_ns();
 	r->beat_bad = before->bad;
@@ -580,7 +583,7 @@ void recording_abandon(struct recording *r, const char *note)
 	r->before.bad = r->beat_bad;
 	r->before.gaps = r->beat_gaps;
 	forget_rings(r);
-	r->tracing = r->stopped = false;
+	r->tracing = r->stopped = r->rewound = false;
 	recording_note(r, note);
 }
 
