@@ -30,7 +30,7 @@ say	= @printf '  %-7s %s\n'
 MAKEFLAGS += --no-print-directory
 endif
 
-PKGS	:= jansson libseccomp libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
+PKGS	:= jansson libseccomp libsodium libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
@@ -52,7 +52,7 @@ LIBS	= $(shell pkg-config --libs $(PKGS)) -lm -lpthread
 INC_base	:=
 INC_keyctl	:= base abi
 INC_kvm-memfile	:= keyctl base abi
-INC_tracemaker	:= base abi
+INC_tracemaker	:= keyctl base abi
 INC_nvm		:= base
 INC_audit	:= tracemaker kvm-memfile keyctl base abi
 INC_xftrace	:= audit tracemaker nvm kvm-memfile keyctl base abi
@@ -148,7 +148,8 @@ coverage: setup-test
 	$(Q)O=$(O)/coverage CLANG=$(CLANG) bash tests/coverage.sh
 
 # The module's own ring writer against the host's reader, on this machine.
-$(O)/stress/%: tests/stress/%.c guest/xft_ring.h $(LIB)
+$(O)/stress/%: tests/stress/%.c tests/fake_ring.h guest/xft_ring.h \
+		guest/xft_seal.c guest/xft_seal.h abi/xft_mac.h $(LIB)
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi guest tests) -o $@ $< \
@@ -166,7 +167,7 @@ STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c)
 
 # The guest module. Kbuild writes beside the sources it is given, so it is given
 # links to them, in a folder for each kernel.
-GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h
+GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h abi/xft_mac.h
 
 # $(call build-module,KDIR,OUTDIR)
 define build-module

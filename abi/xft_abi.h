@@ -23,6 +23,10 @@
  * The key. The host writes key[e & 1], then epoch = e (release), e = 1, 2, ...
  * A writer that opens a sub-buffer reads epoch, the key, epoch again; the pair
  * is good when both reads agree. Each sub-buffer names its epoch.
+ *
+ * The seed. If records are to be sealed the host puts a fresh one into the
+ * mailbox with START. The module takes it and wipes it there before it answers:
+ * the only words of the mailbox that the guest ever writes.
  */
 #ifndef XFT_ABI_H
 #define XFT_ABI_H
@@ -48,7 +52,7 @@ typedef int32_t s32;
 
 /* A reader refuses another major; a minor only adds fields at the end. */
 #define XFT_ABI_MAJOR	  1
-#define XFT_ABI_MINOR	  0
+#define XFT_ABI_MINOR	  1	/* 1: the sealed mask */
 
 #define XFT_PAGE	  4096
 #define XFT_MAX_CPUS	  256
@@ -180,6 +184,11 @@ struct xft_event_want {
  */
 #define XFT_EVENT_TYPE(n)      (256 + (n))
 
+enum xft_mask {
+	XFT_MASK_XOR,		/* key[], as in the paper */
+	XFT_MASK_SEALED,	/* seed[]: see "The seal" */
+};
+
 /* The mailbox. */
 #define XFT_MBOX_PAGES	  (1 + (XFT_MAX_ROOTS * 8 + XFT_EVENTS_SIZE) / XFT_PAGE)
 
@@ -201,7 +210,10 @@ struct xft_mbox {
 				 * function's result, from the place on the stack
 				 * that held its return address; 0: unknown */
 	u32 keep_events;	/* not 0: leave readable copies in the guest */
-	u8 reserved1[XFT_PAGE - 192];
+	u32 mask;		/* enum xft_mask */
+	u32 reserved2;
+	u64 seed[4];		/* XFT_MASK_SEALED: of this START alone, not 0 */
+	u8 reserved1[XFT_PAGE - 232];
 	u64 roots[XFT_MAX_ROOTS];
 	u8 events[XFT_EVENTS_SIZE];
 };
@@ -255,7 +267,8 @@ struct xft_sub {
 };
 
 /*
- * Records: whole 8-byte words, each XORed with the key. The first word:
+ * Records: whole 8-byte words, each XORed with the key, or sealed (see there).
+ * The first word:
  *
  *   bits  0..2   type
  *   bits  3..4   context
@@ -285,6 +298,10 @@ struct xft_sub {
  * EVENT: behind the first word, an event as ftrace's ring has it, beginning
  * with common_type, which is XFT_EVENT_TYPE(). In the bits of the depth: 0..2 bytes of the last word that
  * do not belong to it, 3 its end is missing (it was too long).
+ *
+ * CLOSE (2 words), in sealed rings only: the last one of its sub-buffer. The
+ * second word counts the records before it there; it is not counted itself. In
+ * the bits of the depth: 0 the ring ends here, as tracing was stopped.
  */
 enum xft_type {
 	XFT_PAD,	/* never written: a zero word is no record */
@@ -292,6 +309,7 @@ enum xft_type {
 	XFT_RETURN,
 	XFT_TASK,
 	XFT_EVENT,
+	XFT_CLOSE,
 };
 
 enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
@@ -316,7 +334,54 @@ enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
 #define XFT_EVENT_PAD	 7	/* in the depth */
 #define XFT_EVENT_CUT	 8
 
+#define XFT_CLOSE_WORDS	 2
+#define XFT_CLOSE_LAST	 1	/* in the depth */
+
 #define XFT_ADDR_HIGH	 0xffffffff00000000ULL
+
+/*
+ * The seal. A sealed ring cannot be read or forged by who learns all that the
+ * guest's memory holds at some later moment: what a record was sealed with is
+ * wiped before it is published, and cannot be computed from what is left.
+ *
+ * Each ring has a chain of 32-byte keys S[n], one for each sub-buffer. A ring has
+ * one writer at a time, so its chain is that of a CPU and context. H(k, label, n)
+ * is HChaCha20 under key k of the 16 bytes label, n.
+ *
+ *	S[0]	 = H(seed, XFT_SEAL_RING, cpu | kind << 32)
+ *	K	 = the first 16 bytes of H(S[n], XFT_SEAL_STREAM, n)
+ *	S[n + 1] = H(S[n], XFT_SEAL_NEXT, n)
+ *
+ * K begins the stream of sub-buffer n, which comes in batches of XFT_SEAL_BATCH
+ * words: F(i) is SipHash-2-4 with 128 bits of output, of the one byte i, under
+ * the key of the batch. F(0) is the key of the next batch, and F(1) to F(63),
+ * two words each, are this batch's part of the stream.
+ *
+ * Each record takes words from the stream, in this order: r, z, and one k[i] for
+ * each of its words. Word i is stored as c[i] = word ^ k[i]. One more word
+ * follows the record, which its length does not count, the tag:
+ *
+ *	h = 1
+ *	for each covered word: h = h * r + word	mod 2^64 - 59
+ *	h = h * r				mod 2^64 - 59
+ *	tag = h + z				mod 2^64
+ *
+ * covered are c[1], c[2] ... and last c[0]; before those, in the first record of
+ * a sub-buffer, its header's base_tsc, records_before and epoch. As r and z are
+ * used once this cannot be forged, whatever the computing power: a change goes
+ * unnoticed with a probability below 2^-48 for the longest record. The rest, that
+ * is session, ring, sub-buffer, place and length, decides about the key or the
+ * words of the stream.
+ *
+ * A sub-buffer that is left, or was not written to for a while, ends with CLOSE.
+ * STOP closes all, and opens another one for that if the newest is closed.
+ */
+#define XFT_SEAL_RING	 0x676e69522d746658ULL	/* "Xft-Ring" */
+#define XFT_SEAL_STREAM	 0x6d7274532d746658ULL	/* "Xft-Strm" */
+#define XFT_SEAL_NEXT	 0x7478654e2d746658ULL	/* "Xft-Next" */
+#define XFT_SEAL_BATCH	 126
+#define XFT_SEAL_OTP	 2	/* words: r and z */
+#define XFT_SEAL_TAG	 1	/* word */
 
 static_assert(sizeof(struct xft_layout) == 24, "xft_layout");
 static_assert(offsetof(struct xft_ctl, heartbeat) == 72, "xft_ctl");
@@ -328,7 +393,9 @@ static_assert(offsetof(struct xft_mbox, roots) == XFT_PAGE, "xft_mbox");
 static_assert(offsetof(struct xft_event_want, name) == 4, "xft_event_want");
 static_assert((XFT_MBOX_PAGES & (XFT_MBOX_PAGES + 1)) == 0,
 	      "with the control block a power of two of pages");
-static_assert(XFT_LONG_WORDS * 8 + XFT_TASK_WORDS * 8 + 64 <=
+static_assert(offsetof(struct xft_mbox, seed) == 200, "xft_mbox");
+static_assert((XFT_LONG_WORDS + XFT_TASK_WORDS + XFT_CLOSE_WORDS +
+	       3 * XFT_SEAL_TAG) * 8 + 64 <=
 		      1 << XFT_MIN_SUB_SHIFT,
 	      "the longest record fits into the smallest sub-buffer");
 static_assert(sizeof(struct xft_mbox) == XFT_MBOX_PAGES * XFT_PAGE, "xft_mbox");

@@ -60,6 +60,8 @@ static inline u32 xft_words(u64 first)
 		return words >= XFT_CALL_WORDS ? words : 0;
 	case XFT_TASK:
 		return words == XFT_TASK_WORDS ? words : 0;
+	case XFT_CLOSE:
+		return words == XFT_CLOSE_WORDS ? words : 0;
 	default:
 		return words;
 	}

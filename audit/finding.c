@@ -147,6 +147,11 @@ const struct rule rules[NR_RULES] = {
 		"Records are missing although nothing overwrote them: only "
 		"tampering with the rings in guest memory makes that.",
 	},
+	[RULE_SEAL_BROKEN] = {
+		"seal-broken", FINDING_ALARM, "sealed records were tampered with",
+		"The guest's kernel sealed its records, and some are not as it "
+		"did: somebody wrote to the rings in guest memory.",
+	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",
 		"Something that a rule needs was missing or could not be read.",

@@ -491,6 +491,22 @@ static uint64_t end_count(const struct trace *t, const char *name)
 	return json_integer_value(json_object_get(t->end, name));
 }
 
+static void check_seals(const struct trace *t, const struct call_stats *s,
+			struct findings *f)
+{
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+		uint64_t broken = 0;
+
+		for (int fault = 0; fault < UNSEAL_FAULTS; fault++)
+			broken += t->sessions[i].evidence[fault];
+		if (!broken)
+			continue;
+		trace_tell_seal(&t->sessions[i], s->verified, &b);
+		findings_add(f, RULE_SEAL_BROKEN, NULL, "%s", b.data);
+	}
+}
+
 static void check_records(const struct flowcheck *c, const struct call_stats *s,
 			  struct findings *f)
 {
@@ -548,6 +564,7 @@ int flowcheck_run(const struct flowcheck *c, struct findings *f,
 	int rc = flowtrace_collect(&now, c->trace, &s, err);
 
 	if (!rc) {
+		check_seals(c->trace, &s, f);
 		check_records(c, &s, f);
 		check_notes(c->trace, f);
 		flowcheck_calls(c, &now, f);

@@ -5,6 +5,7 @@
  *	xft_main.c	load, unload
  *	xft_mailbox.c	answers the host (the paper's Trace_Switch, guest side)
  *	xft_push.c	rings: memory, and the slow path of the writer
+ *	xft_seal.c	keys of sealed rings
  *	xft_kfunc.c	kernel functions that modules may not link to
  *	xft_func.c	function-graph hooks
  *	xft_args.c	what a system call was given
@@ -39,15 +40,23 @@ int xft_mailbox_init(void);
 void xft_mailbox_exit(void);
 
 /* xft_push.c */
+/* How records are masked, from START to the next one. */
+extern enum xft_mask xft_mask;
 /* Each CPU's rings; one without memory of its own never becomes ready. */
 DECLARE_PER_CPU(struct xft_ring *, xft_ring_main);
 DECLARE_PER_CPU(struct xft_ring *, xft_ring_nmi);
 
 /* Once, before all else. */
 void xft_push_init(void);
-/* Rings for all online CPUs. -ENOMEM, -EINVAL, -E2BIG. */
-int xft_push_alloc(u32 sub_shift, u32 nr_subs);
-/* Have writers look at key and time; from the poll thread. */
+/*
+ * Rings for all online CPUs, sealed under keys that follow from @seed if it is
+ * not NULL. -ENOMEM, -EINVAL, -E2BIG.
+ */
+int xft_push_alloc(u32 sub_shift, u32 nr_subs, const u64 seed[4]);
+/*
+ * Have writers look at key and time, and close sealed sub-buffers that are not
+ * written to; from the poll thread.
+ */
 void xft_push_kick(void);
 /* No hook may run any more. */
 void xft_push_close(void);

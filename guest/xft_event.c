@@ -65,19 +65,21 @@ static __always_inline u64 xft_load(const void *p)
 }
 
 /*
- * Masked to @dst, with another @type. What does not fill a word at the end is in
+ * Masked into a record, with another @type. What does not fill a word at the end is in
  * the last 8 bytes; there are as many, as an event has its common fields.
  */
-static __always_inline void xft_copy_event(u64 *dst, const void *data, u32 size,
-					   u16 type, u64 key)
+static __always_inline void xft_copy_event(struct xft_pen *pen,
+					   const void *data, u32 size, u16 type,
+					   enum xft_mask mask)
 {
 	u32 i;
 
-	dst[0] = ((xft_load(data) & ~0xffffULL) | type) ^ key;
+	xft_pen_word(pen, (xft_load(data) & ~0xffffULL) | type, mask);
 	for (i = 1; i < size / 8; i++)
-		dst[i] = xft_load(data + 8 * i) ^ key;
+		xft_pen_word(pen, xft_load(data + 8 * i), mask);
 	if (size % 8)
-		dst[i] = xft_load(data + size - 8) >> (-size & 7) * 8 ^ key;
+		xft_pen_word(pen, xft_load(data + size - 8) >> (-size & 7) * 8,
+			     mask);
 }
 
 /* Nobody else looks at it: it is not committed, and will not be. */
@@ -95,6 +97,16 @@ static __always_inline u64 xft_event_word(u32 size)
 	return XFT_EVENT | (-size & XFT_EVENT_PAD) << XFT_DEPTH_SHIFT;
 }
 
+static __always_inline void xft_put_event(struct xft_ring *r, u64 tsc,
+					  u64 first, const void *data, u32 size,
+					  u16 type, enum xft_mask mask)
+{
+	struct xft_pen pen = xft_pen_begin(r, mask);
+
+	xft_copy_event(&pen, data, size, type, mask);
+	xft_pen_end(&pen, tsc, first, mask);
+}
+
 /* Other contexts, a ring that is not ready, an event that is too long. */
 static noinline notrace void xft_event_slow(void *data, u32 size, u16 type,
 					    unsigned long flags)
@@ -107,10 +119,8 @@ static noinline notrace void xft_event_slow(void *data, u32 size, u16 type,
 	if (size > most)
 		first |= XFT_EVENT_CUT << XFT_DEPTH_SHIFT;
 	r = xft_push_prepare(&first, words, tsc);
-	if (r) {
-		xft_copy_event(xft_ring_next(r) + 1, data, len, type, r->key);
-		xft_ring_put(r, tsc, first, words);
-	}
+	if (r)
+		xft_put_event(r, tsc, first, data, len, type, xft_mask);
 	xft_irq_restore(flags);
 	if (!xft_keep)
 		xft_wipe_event(data, size);
@@ -159,8 +169,12 @@ static notrace void xft_event_take(struct trace_export *unused,
 		return;
 	}
 	tsc = rdtsc();
-	xft_copy_event(xft_ring_next(r) + 1, data, size, type, r->key);
-	xft_ring_put(r, tsc, xft_event_word(size), words);
+	if (xft_mask == XFT_MASK_SEALED)
+		xft_put_event(r, tsc, xft_event_word(size), data, size, type,
+			      XFT_MASK_SEALED);
+	else
+		xft_put_event(r, tsc, xft_event_word(size), data, size, type,
+			      XFT_MASK_XOR);
 	xft_irq_restore(flags);
 	if (!xft_keep)
 		xft_wipe_event((void *)data, size);

@@ -185,21 +185,22 @@ static noinline notrace int xft_record_slow(u64 first, u64 second,
 	struct xft_ring *r = xft_push_prepare(&first, XFT_CALL_WORDS, tsc);
 
 	if (r)
-		xft_ring_call(r, tsc, first, second);
+		xft_ring_call_slow(r, tsc, first, second, xft_mask);
 	xft_irq_restore(flags);
 	return 1;
 }
 NOKPROBE_SYMBOL(xft_record_slow);
 
-static __always_inline int xft_record(u64 first, u64 second, bool is_root)
+static __always_inline int xft_record(u64 first, u64 second, bool is_root,
+				      enum xft_mask mask)
 {
 	unsigned long flags = xft_irq_save();
 	struct xft_ring *r = this_cpu_read(xft_ring_main);
 
-	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current) ||
+	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current, mask) ||
 		     (is_root && !xft_is_named(r, current))))
 		return xft_record_slow(first, second, flags);
-	xft_ring_call(r, rdtsc(), first, second);
+	xft_ring_call(r, rdtsc(), first, second, mask);
 	xft_irq_restore(flags);
 	return 1;
 }
@@ -218,26 +219,37 @@ static __always_inline u64 xft_entry_word(u32 func)
  * Interrupts are off. Afterwards the words are with the caller, in clear, and
  * nowhere else.
  */
-static __always_inline void xft_record_syscall(u64 first, u64 second, u64 *more,
-					       u32 nr)
+static __always_inline void xft_record_syscall_as(u64 first, u64 second,
+						  u64 *more, u32 nr,
+						  enum xft_mask mask)
 {
 	struct xft_ring *r = this_cpu_read(xft_ring_main);
 	u32 i, words = XFT_CALL_WORDS + nr;
-	u64 tsc = rdtsc(), key, *dst;
+	struct xft_pen pen;
+	u64 tsc = rdtsc();
 
 	if (unlikely(!xft_in_task() || !xft_ring_room(r, current, words) ||
 		     !xft_is_named(r, current)))
 		r = xft_push_prepare(&first, words, tsc);
 	if (unlikely(!r))
 		return;
-	key = r->key;
-	dst = xft_ring_next(r);
-	dst[1] = second ^ key;
+	pen = xft_pen_begin(r, mask);
+	xft_pen_word(&pen, second, mask);
 	for (i = 0; i < nr; i++) {
-		dst[XFT_CALL_WORDS + i] = more[i] ^ key;
+		xft_pen_word(&pen, more[i], mask);
 		WRITE_ONCE(more[i], 0); /* and no call of memset() */
 	}
-	xft_ring_put(r, tsc, first, words);
+	xft_pen_end(&pen, tsc, first, mask);
+}
+
+static __always_inline void xft_record_syscall(u64 first, u64 second, u64 *more,
+					       u32 nr)
+{
+	if (xft_mask == XFT_MASK_SEALED)
+		xft_record_syscall_as(first, second, more, nr,
+				      XFT_MASK_SEALED);
+	else
+		xft_record_syscall_as(first, second, more, nr, XFT_MASK_XOR);
 }
 
 static notrace void xft_enter_syscall(u64 root, u32 depth)
@@ -276,8 +288,11 @@ static noinline notrace int xft_enter_root(u64 root, u32 depth, void *gops)
 		return 1;
 	}
 	xft_mark(gops, depth);
+	if (xft_mask == XFT_MASK_SEALED)
+		return xft_record(XFT_FIRST(XFT_ENTRY, depth),
+				  xft_entry_word(root), true, XFT_MASK_SEALED);
 	return xft_record(XFT_FIRST(XFT_ENTRY, depth), xft_entry_word(root),
-			  true);
+			  true, XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_enter_root);
 
@@ -287,48 +302,74 @@ static noinline notrace void xft_leave_root(u32 func, u32 depth)
 
 	if ((root & XFT_ROOT_SYSCALL) && xft_result_off)
 		xft_leave_syscall(root, depth);
+	else if (xft_mask == XFT_MASK_SEALED)
+		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false,
+			   XFT_MASK_SEALED);
 	else
-		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false);
+		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false,
+			   XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_leave_root);
 
-static notrace int xft_entry(XFT_ENTRY_ARGS)
+static __always_inline int xft_entry_as(u32 func, u32 depth, void *gops,
+					enum xft_mask mask)
 {
-	u32 func = trace->func;
-	u32 depth = trace->depth;
 	u64 root;
 
 	if (unlikely(depth >= xft_max_depth))
 		return 0;
-	if (xft_marked(XFT_GOPS))
+	if (xft_marked(gops))
 		return xft_record(XFT_FIRST(XFT_ENTRY, depth),
-				  xft_entry_word(func), false);
+				  xft_entry_word(func), false, mask);
 	root = xft_find_root(func);
 	if (unlikely(root))
-		return xft_enter_root(root, depth, XFT_GOPS);
+		return xft_enter_root(root, depth, gops);
 	return 0;
+}
+
+static __always_inline void xft_return_as(u32 func, u32 depth, void *gops,
+					  enum xft_mask mask)
+{
+	/*
+	 * The mark goes first, as the record may be a tail call: what comes in
+	 * between is not recorded either way.
+	 */
+	if (unlikely(xft_unmark_at(gops, depth)))
+		xft_leave_root(func, depth);
+	else
+		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false, mask);
+}
+
+/* Each mask has hooks of its own, which do not ask which one it is. */
+static notrace int xft_entry(XFT_ENTRY_ARGS)
+{
+	return xft_entry_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_entry);
 
 static notrace void xft_return(XFT_RETURN_ARGS)
 {
-	u32 depth = trace->depth;
-
-	/*
-	 * The mark goes first, as the record may be a tail call: what comes in
-	 * between is not recorded either way.
-	 */
-	if (unlikely(xft_unmark_at(XFT_GOPS, depth)))
-		xft_leave_root(trace->func, depth);
-	else
-		xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func,
-			   false);
+	xft_return_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_return);
 
-static struct fgraph_ops xft_fgraph_ops = {
-	.entryfunc = xft_entry,
-	.retfunc = xft_return,
+static notrace int xft_entry_sealed(XFT_ENTRY_ARGS)
+{
+	return xft_entry_as(trace->func, trace->depth, XFT_GOPS,
+			    XFT_MASK_SEALED);
+}
+NOKPROBE_SYMBOL(xft_entry_sealed);
+
+static notrace void xft_return_sealed(XFT_RETURN_ARGS)
+{
+	xft_return_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_SEALED);
+}
+NOKPROBE_SYMBOL(xft_return_sealed);
+
+/* By enum xft_mask. */
+static struct fgraph_ops xft_fgraph_ops[] = {
+	{ .entryfunc = xft_entry, .retfunc = xft_return },
+	{ .entryfunc = xft_entry_sealed, .retfunc = xft_return_sealed },
 };
 
 static bool xft_registered;
@@ -416,7 +457,7 @@ int xft_func_start(void)
 		return rc;
 	}
 	xft_unmark_all();
-	rc = xft_register(&xft_fgraph_ops);
+	rc = xft_register(&xft_fgraph_ops[xft_mask]);
 	if (rc) {
 		xft_ctl->detail = XFT_DETAIL_REGISTER;
 		kvfree(roots);
@@ -438,7 +479,7 @@ void xft_func_stop(void)
 	if (!xft_registered)
 		return;
 	WRITE_ONCE(xft_roots, &xft_no_roots);
-	xft_unregister(&xft_fgraph_ops);
+	xft_unregister(&xft_fgraph_ops[xft_mask]);
 	xft_registered = false;
 	/*
 	 * ftrace does not wait for hooks that are running, as its own tracer is

@@ -11,6 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/random.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/utsname.h>
 #include <asm/io.h>
@@ -36,6 +37,26 @@ static int xft_ping(void)
 	return 0;
 }
 
+/* Rings; the seed of their keys is left nowhere, whatever becomes of them. */
+static int xft_alloc(void)
+{
+	u32 mask = READ_ONCE(xft_mbox->mask);
+	u64 seed[4];
+	int rc;
+
+	memcpy(seed, xft_mbox->seed, sizeof(seed));
+	memzero_explicit(xft_mbox->seed, sizeof(seed));
+	if (mask > XFT_MASK_SEALED ||
+	    (mask == XFT_MASK_SEALED && !memchr_inv(seed, 0, sizeof(seed))))
+		rc = -EINVAL;
+	else
+		rc = xft_push_alloc(READ_ONCE(xft_mbox->sub_shift),
+				    READ_ONCE(xft_mbox->nr_subs),
+				    mask == XFT_MASK_SEALED ? seed : NULL);
+	memzero_explicit(seed, sizeof(seed));
+	return rc;
+}
+
 static int xft_start(void)
 {
 	int rc;
@@ -46,8 +67,7 @@ static int xft_start(void)
 		xft_push_free();
 	WRITE_ONCE(xft_ctl->state, XFT_IDLE);
 
-	rc = xft_push_alloc(READ_ONCE(xft_mbox->sub_shift),
-			    READ_ONCE(xft_mbox->nr_subs));
+	rc = xft_alloc();
 	if (rc) {
 		xft_ctl->detail = XFT_DETAIL_RINGS;
 		return rc;

@@ -24,6 +24,11 @@ static struct xft_ring xft_no_ring;
 DEFINE_PER_CPU(struct xft_ring *, xft_ring_main);
 DEFINE_PER_CPU(struct xft_ring *, xft_ring_nmi);
 
+enum xft_mask xft_mask __read_mostly;
+
+static DEFINE_PER_CPU(u64, xft_seen_head);
+static unsigned long xft_next_close;	/* jiffies */
+
 static u64 *xft_dir;	/* page with the ring headers' addresses */
 
 noinline notrace struct xft_ring *xft_push_prepare(u64 *first, u32 words,
@@ -48,7 +53,8 @@ noinline notrace struct xft_ring *xft_push_prepare(u64 *first, u32 words,
 	/* May be torn by a rename on another CPU; the host escapes it. */
 	comm[0] = READ_ONCE(*(u64 *)&task->comm[0]);
 	comm[1] = READ_ONCE(*(u64 *)&task->comm[8]);
-	if (!xft_ring_prepare(r, task, words, tsc, task->pid, task->tgid, comm))
+	if (!xft_ring_prepare(r, task, words, tsc, task->pid, task->tgid, comm,
+			      xft_mask))
 		return NULL;
 	return r;
 }
@@ -63,11 +69,14 @@ static void xft_ring_free(struct xft_ring *r)
 	for (i = 0; subs && i < hdr->nr_subs; i++)
 		free_pages((unsigned long)subs[i], hdr->sub_shift - PAGE_SHIFT);
 	kfree(subs);
+	if (xft_mask == XFT_MASK_SEALED)
+		kfree_sensitive(r->seal);
 	memzero_explicit(hdr, sizeof(*hdr));
 	free_page((unsigned long)hdr);
 }
 
-static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr)
+static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr,
+				       const u64 seed[4])
 {
 	struct xft_ring_hdr *hdr = (void *)get_zeroed_page(GFP_KERNEL);
 	struct xft_ring *r = (void *)hdr;
@@ -94,6 +103,12 @@ static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr)
 		hdr->sub_gpa[i] = virt_to_phys(r->subs[i]);
 		hdr->nr_subs = i + 1;
 	}
+	if (seed) {
+		r->seal = kzalloc(sizeof(*r->seal), GFP_KERNEL);
+		if (!r->seal)
+			goto free;
+		xft_seal_init(r->seal, seed, cpu, kind);
+	}
 	hdr->magic = XFT_RING_MAGIC;
 	return r;
 free:
@@ -102,13 +117,13 @@ free:
 }
 
 static int xft_ring_add(struct xft_ring **slot, int cpu, u32 kind, u32 shift,
-			u32 nr, u32 *nr_rings)
+			u32 nr, const u64 seed[4], u32 *nr_rings)
 {
 	struct xft_ring *r;
 
 	if (*nr_rings >= 2 * XFT_MAX_CPUS)
 		return -E2BIG;
-	r = xft_ring_alloc(cpu, kind, shift, nr);
+	r = xft_ring_alloc(cpu, kind, shift, nr, seed);
 	if (!r)
 		return -ENOMEM;
 	xft_dir[(*nr_rings)++] = xft_ring_hdr(r)->self_gpa;
@@ -116,7 +131,7 @@ static int xft_ring_add(struct xft_ring **slot, int cpu, u32 kind, u32 shift,
 	return 0;
 }
 
-int xft_push_alloc(u32 sub_shift, u32 nr_subs)
+int xft_push_alloc(u32 sub_shift, u32 nr_subs, const u64 seed[4])
 {
 	u32 nr = 0;
 	int cpu, rc = 0;
@@ -127,15 +142,17 @@ int xft_push_alloc(u32 sub_shift, u32 nr_subs)
 	xft_dir = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!xft_dir)
 		return -ENOMEM;
+	xft_mask = seed ? XFT_MASK_SEALED : XFT_MASK_XOR;
 
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
 		rc = xft_ring_add(per_cpu_ptr(&xft_ring_main, cpu), cpu,
-				  XFT_RING_MAIN, sub_shift, nr_subs, &nr);
+				  XFT_RING_MAIN, sub_shift, nr_subs, seed,
+				  &nr);
 		if (!rc)
 			rc = xft_ring_add(per_cpu_ptr(&xft_ring_nmi, cpu), cpu,
 					  XFT_RING_NMI, XFT_NMI_SUB_SHIFT,
-					  XFT_NMI_SUBS, &nr);
+					  XFT_NMI_SUBS, seed, &nr);
 		if (rc)
 			break;
 	}
@@ -169,7 +186,7 @@ static void xft_kick_one(struct xft_ring **slot)
 
 static void xft_close_one(struct xft_ring **slot)
 {
-	xft_ring_close(*slot);
+	xft_ring_finish(*slot, rdtsc(), xft_mask);
 }
 
 static void xft_free_one(struct xft_ring **slot)
@@ -189,9 +206,44 @@ void xft_push_init(void)
 	}
 }
 
+/* On the ring's own CPU, with interrupts off: its writer is not at it. */
+static notrace void xft_close_here(void *unused)
+{
+	struct xft_ring *r = this_cpu_read(xft_ring_main);
+
+	xft_ring_close(r, rdtsc(), 0, XFT_MASK_SEALED);
+}
+
+/*
+ * A sub-buffer that is open could be cut short without anybody noticing, until
+ * it is closed. So none stays open that was not written to since the last look.
+ * Nothing but an NMI keeps NMIs out: their rings are closed by STOP.
+ */
+static void xft_close_idle(void)
+{
+	int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		struct xft_ring *r = per_cpu(xft_ring_main, cpu);
+		u64 *seen = per_cpu_ptr(&xft_seen_head, cpu);
+		u64 head = READ_ONCE(r->head);
+
+		if (READ_ONCE(r->sub) && head == *seen)
+			smp_call_function_single(cpu, xft_close_here, NULL, 1);
+		*seen = head;
+	}
+	cpus_read_unlock();
+}
+
 void xft_push_kick(void)
 {
 	xft_for_each_ring(xft_kick_one);
+	if (xft_mask == XFT_MASK_SEALED && xft_ctl->state == XFT_TRACING &&
+	    time_after(jiffies, xft_next_close)) {
+		xft_close_idle();
+		xft_next_close = jiffies + HZ;
+	}
 }
 
 void xft_push_close(void)

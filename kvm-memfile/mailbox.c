@@ -234,7 +234,12 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 		memcpy(mb->mbox->roots, start->roots,
 		       start->nr_roots * sizeof(*start->roots));
 	memcpy(mb->mbox->kfunc, start->kfunc, sizeof(start->kfunc));
+	mb->mbox->mask = start->seed ? XFT_MASK_SEALED : XFT_MASK_XOR;
+	if (start->seed)
+		memcpy(mb->mbox->seed, start->seed, sizeof(mb->mbox->seed));
 	rc = mailbox_request(mb, XFT_CMD_START, timeout_ms, wait, arg, err);
+	/* The guest has wiped it, unless it never came to that. */
+	explicit_bzero(mb->mbox->seed, sizeof(mb->mbox->seed));
 	return rc ? name_event(mb, start, rc, err) : 0;
 }
 

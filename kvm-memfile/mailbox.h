@@ -53,6 +53,8 @@ struct mailbox_start {
 	uint32_t nr_events;
 	const struct mailbox_event *events;
 	bool keep_events;		/* leave readable copies in the guest */
+	const uint8_t *seed;		/* UNSEAL_SEED bytes, for sealed records
+					 * (borrowed), or NULL: xor */
 	uint64_t kfunc[XFT_NR_KFUNCS];	/* by enum xft_kfunc; 0: not there */
 };
 

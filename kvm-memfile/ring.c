@@ -66,6 +66,19 @@ int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
 	return 0;
 }
 
+int ring_seal(struct ring *r, const uint8_t seed[UNSEAL_SEED],
+	      struct xf_err *err)
+{
+	r->seal = unseal_create(seed, r->cpu, r->kind, err);
+	return r->seal ? 0 : -ENOMEM;
+}
+
+void ring_deinit(struct ring *r)
+{
+	unseal_destroy(r->seal);
+	*r = (struct ring){ 0 };
+}
+
 /*
  * The sub-buffer that @head lies in. One that is full to the last byte counts
  * as open until the next one is: nobody has set its used yet.
@@ -81,9 +94,32 @@ static void skip_to(struct ring *r, uint64_t nr)
 	r->pos = nr << r->sub_shift;
 }
 
+static void add_fault(struct ring *r, uint64_t nr, enum unseal_fault fault)
+{
+	r->faults[fault]++;
+	r->fault = fault;
+	r->fault_nr = nr;
+}
+
+/* A finding in a ring that is sealed. */
+static int give_up_sealed(struct ring *r, uint64_t nr, enum unseal_fault fault,
+			  struct xf_err *err)
+{
+	skip_to(r, nr + 1);
+	r->bad++;
+	add_fault(r, nr, fault);
+	r->lapped = true;
+	return xf_fail(err, -EBADMSG,
+		       "cpu %u: sealed records of sub-buffer %" PRIu64
+		       " were tampered with: %s",
+		       r->cpu, nr, unseal_fault_name(fault));
+}
+
 static int give_up_sub(struct ring *r, uint64_t nr, int code,
 		       struct xf_err *err, const char *why)
 {
+	if (r->seal)
+		add_fault(r, nr, UNSEAL_EDITED);
 	skip_to(r, nr + 1);
 	r->bad++;
 	/* What it held is unknown: the next one's count says how many. */
@@ -92,17 +128,30 @@ static int give_up_sub(struct ring *r, uint64_t nr, int code,
 		       nr, why);
 }
 
+/* The end of sub-buffer @nr is where its writer has put it. */
+static bool has_end(const struct ring *r, uint64_t nr)
+{
+	return !r->seal || (r->seal->closed && r->seal->next == nr + 1);
+}
+
 /* Where the writer is: it moves on by whole words, and never back. */
 static int look_at_head(struct ring *r, uint64_t *ret_head, struct xf_err *err)
 {
 	/* Acquire: the records below head are complete. */
 	uint64_t head = shared_load(r->head);
 
-	if (head % 8 || head < r->seen_head || head > INT64_MAX)
+	if (head % 8 || head < r->seen_head || head > INT64_MAX) {
+		/* A guest that is set back to an earlier state looks like it. */
+		if (r->seal && !r->rewound) {
+			r->bad++;
+			add_fault(r, r->pos >> r->sub_shift, UNSEAL_TRUNCATED);
+			r->rewound = true;
+		}
 		return xf_fail(err, -EBADMSG,
 			       "cpu %u: the ring's position runs backwards or "
 			       "is impossible",
 			       r->cpu);
+	}
 	*ret_head = r->seen_head = head;
 	return 0;
 }
@@ -177,6 +226,11 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 		}
 		if (start < sizeof(sub))
 			start = sizeof(sub);
+		/* What no tag covers must be as it was. */
+		if (r->seal && (sub.reserved[0] | sub.reserved[1] |
+				sub.reserved[2] | sub.reserved[3]))
+			return give_up_sub(r, nr, -EBADMSG, err,
+					   "wrong header");
 		if (end < start) {
 			if (nr == open)
 				return 0;
@@ -185,6 +239,9 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 		if (end == start) {
 			if (nr == open)
 				return 0;
+			if (!has_end(r, nr))
+				return give_up_sealed(r, nr, UNSEAL_TRUNCATED,
+						      err);
 			skip_to(r, nr + 1);
 			continue;
 		}
@@ -196,6 +253,7 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 			.base_tsc = sub.base_tsc,
 			.records_before = sub.records_before,
 			.epoch = sub.epoch,
+			.whole = nr < open,
 		};
 		return 1;
 	}
@@ -229,7 +287,53 @@ static int64_t count_records(const uint64_t *words, uint32_t nr_words,
 	return nr;
 }
 
-int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
+/* Diagnosis takes milliseconds: a guest must not keep us at it. */
+static enum unseal_fault diagnose(const struct ring *r, const uint64_t *words,
+				  uint32_t nr)
+{
+	return r->bad < 16 ? unseal_diagnose(r->seal, words, nr, sub_size(r)) :
+			     UNSEAL_EDITED;
+}
+
+/*
+ * As count_records(), for sealed ones: shortens the span to those that are good
+ * and says what is wrong with the others.
+ */
+static int64_t unseal_records(struct ring *r, struct ring_span *span,
+			      const uint64_t *words, uint64_t *ret_delta,
+			      struct xf_err *err)
+{
+	uint32_t nr_words = span->len / 8, i = 0, n;
+	const struct xft_sub sub = { .base_tsc = span->base_tsc,
+				     .records_before = span->records_before,
+				     .epoch = span->epoch };
+	uint64_t before, first;
+
+	if (span->offset == sizeof(struct xft_sub)) {
+		int rc = unseal_open(r->seal, span->nr, &sub, err);
+
+		if (rc)
+			return rc;
+	}
+	before = r->seal->records;
+	while (i < nr_words) {
+		n = unseal_record(r->seal, words + i, nr_words - i, &first,
+				  true);
+		if (!n)
+			break;
+		*ret_delta = xft_delta(first);
+		i += n;
+	}
+	span->len = i * 8;
+	span->bad_len = (nr_words - i) * 8;
+	if (span->bad_len)
+		span->fault = diagnose(r, words + i, nr_words - i);
+	else if (span->whole && !has_end(r, span->nr))
+		span->fault = UNSEAL_TRUNCATED;
+	return r->seal->records - before;
+}
+
+int ring_accept(struct ring *r, struct ring_span *span, const void *copy,
 		const struct klog *keys, uint32_t session, struct xf_err *err)
 {
 	const struct xft_sub *shared = r->subs[span->nr % r->nr_subs];
@@ -247,15 +351,19 @@ int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 			       " was overwritten while it was read",
 			       r->cpu, span->nr);
 	}
-	key = klog_find(keys, session, span->epoch);
-	if (!key)
-		return give_up_sub(r, span->nr, -ENOKEY, err,
-				   "its key is not in the Klog");
-	nr = count_records(copy, span->len / 8, key->key, &delta);
+	if (r->seal) {
+		nr = unseal_records(r, span, copy, &delta, err);
+	} else {
+		key = klog_find(keys, session, span->epoch);
+		if (!key)
+			return give_up_sub(r, span->nr, -ENOKEY, err,
+					   "its key is not in the Klog");
+		nr = count_records(copy, span->len / 8, key->key, &delta);
+	}
 	if (nr < 0)
 		return give_up_sub(r, span->nr, -EBADMSG, err,
 				   "holds no valid records");
-	if (span->offset == sizeof(struct xft_sub)) {
+	if (span->offset == sizeof(struct xft_sub) && span->len) {
 		uint64_t missing = span->records_before - r->records;
 
 		/* Believed, it would make all honest counts after it wrong. */
@@ -275,9 +383,19 @@ int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
 	r->lapped = false;
 	r->records += nr;
 	r->accepted += nr;
-	r->newest_tsc = span->base_tsc + delta;
+	if (span->len)
+		r->newest_tsc = span->base_tsc + delta;
 	r->pos = (span->nr << r->sub_shift) + span->offset + span->len;
+	if (span->fault)
+		(void)give_up_sealed(r, span->nr, span->fault, err);
 	return nr;
+}
+
+int ring_check_end(struct ring *r, struct xf_err *err)
+{
+	if (!r->seal || (r->seal->closed && r->seal->last))
+		return 0;
+	return give_up_sealed(r, r->pos >> r->sub_shift, UNSEAL_TRUNCATED, err);
 }
 
 uint64_t ring_unread(const struct ring *r)

@@ -14,6 +14,10 @@
  *		...			// dst holds rc records, still masked
  *	}
  *
+ * The records of a sealed ring are verified as well: ring_seal() says that it is
+ * one. What is no record of the guest's ends the span early, and is the caller's
+ * to keep as evidence.
+ *
  * The copy is the caller's, so that records go from guest RAM to where they
  * stay in one step. Layout and protocol: abi/xft_abi.h.
  *
@@ -29,6 +33,7 @@
 
 #include "err.h"
 #include "klog.h"
+#include "unseal.h"
 #include "xft_abi.h"
 
 struct memfile;
@@ -49,6 +54,11 @@ struct ring {
 	uint64_t bad;		/* sub-buffers given up as malformed */
 	uint64_t newest_tsc;	/* of the last record accepted */
 	bool lapped;		/* since the last accepted record */
+	struct unseal *seal;	/* owned; NULL: the mask is xor */
+	uint64_t faults[UNSEAL_FAULTS]; /* the bad ones of a sealed ring */
+	enum unseal_fault fault; /* the last of them, and ... */
+	uint64_t fault_nr;	/* ... its sub-buffer */
+	bool rewound;		/* head ran backwards */
 };
 
 /* A stretch of one sub-buffer. */
@@ -60,11 +70,23 @@ struct ring_span {
 	uint64_t base_tsc;
 	uint64_t records_before; /* in this ring, before this sub-buffer */
 	uint32_t epoch;
+	bool whole;		/* nothing is added to the sub-buffer any more */
+	/* By ring_accept(), in a sealed ring: */
+	uint32_t bad_len;	/* bytes behind len that are not the guest's */
+	enum unseal_fault fault;
 };
 
 /* @gpa: ring header. -ERANGE: not guest RAM. -EBADMSG: fails its checks. */
 int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
 	      struct xf_err *err);
+
+/*
+ * Records of @r are sealed, under keys that follow from @seed; nothing has been
+ * read yet. -ENOMEM.
+ */
+int ring_seal(struct ring *r, const uint8_t seed[UNSEAL_SEED],
+	      struct xf_err *err);
+void ring_deinit(struct ring *r);
 
 /*
  * The next stretch, oldest first. Returns 1, or 0 when caught up, or -EBADMSG:
@@ -78,9 +100,19 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err);
  * in it. -ESTALE: the guest overwrote it while it was copied. -ENOKEY: the
  * Klog lacks its epoch. -EBADMSG: it holds what is no record. After either of
  * these the rest of that sub-buffer is left out.
+ *
+ * A sealed span may end early, with span->fault: its first span->len bytes are
+ * good, the next span->bad_len are not, and @err says so. The rest of that
+ * sub-buffer is left out, too.
  */
-int ring_accept(struct ring *r, const struct ring_span *span, const void *copy,
+int ring_accept(struct ring *r, struct ring_span *span, const void *copy,
 		const struct klog *keys, uint32_t session, struct xf_err *err);
+
+/*
+ * The guest has stopped and all was read: has a sealed ring an end of its own?
+ * -EBADMSG if not.
+ */
+int ring_check_end(struct ring *r, struct xf_err *err);
 
 /* Bytes between reader and writer, at most the size of the ring; that size. */
 uint64_t ring_unread(const struct ring *r);

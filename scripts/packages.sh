@@ -7,6 +7,7 @@ packages() {
 	for purpose; do
 		case $purpose in
 		build)	echo gcc make pkg-config libc6-dev libjansson-dev \
+				libsodium-dev \
 				libtraceevent-dev libtracefs-dev libelf-dev \
 				libpmem-dev libseccomp-dev liblzma-dev \
 				libzstd-dev zlib1g-dev ;;

@@ -18,6 +18,7 @@
 
 #include "unit/fake_guest.h"
 
+#include "cleanup.h"
 #include "key.h"
 #include "klog.h"
 #include "mailbox.h"
@@ -34,12 +35,15 @@
 #define likely(x)	   __builtin_expect(!!(x), 1)
 #define unlikely(x)	   __builtin_expect(!!(x), 0)
 #define READ_ONCE(x)	   (*(const volatile __typeof__(x) *)&(x))
+#define noinline	   __attribute__((noinline, unused))
+#define notrace
 #define WRITE_ONCE(x, v)   (*(volatile __typeof__(x) *)&(x) = (v))
 #define xft_publish(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xft_acquire(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define xft_order_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define xft_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #include "../guest/xft_ring.h"
+#include "../guest/xft_seal.c"
 
 #define FAKE_RING_GPA 0x1000ull
 #define FAKE_MBOX_GPA 0x2000ull
@@ -57,6 +61,9 @@ struct fake_ring {
 	struct key_ctl key;
 	struct klog keys;
 	struct ring r; /* the reader */
+	enum xft_mask mask;
+	struct xft_seal seal; /* the guest's */
+	uint8_t seed[UNSEAL_SEED];
 };
 
 static inline uint64_t fake_mix(uint64_t v)
@@ -175,8 +182,24 @@ static inline void fake_ring_open(struct fake_ring *f, uint32_t shift,
 		abort();
 }
 
+/* Before the first record: from now on they are sealed. */
+static inline void fake_ring_seal(struct fake_ring *f)
+{
+	uint64_t seed[4];
+
+	for (int i = 0; i < 4; i++)
+		seed[i] = fake_mix(i + 77);
+	memcpy(f->seed, seed, sizeof(seed));
+	f->mask = XFT_MASK_SEALED;
+	f->w->seal = &f->seal;
+	xft_seal_init(&f->seal, seed, f->hdr->cpu, f->hdr->kind);
+	if (ring_seal(&f->r, f->seed, NULL))
+		abort();
+}
+
 static inline void fake_ring_close(struct fake_ring *f)
 {
+	ring_deinit(&f->r);
 	klog_deinit(&f->keys);
 	fake_guest_close(&f->g);
 }
@@ -194,7 +217,7 @@ static inline bool fake_ring_prepare(struct fake_ring *f, uint64_t n,
 
 	fake_comm(pid, comm);
 	ready = xft_ring_prepare(w, (void *)(uintptr_t)(pid * 64), words, n,
-				 pid, pid + 1000, comm);
+				 pid, pid + 1000, comm, f->mask);
 	f->tasks += w->sub == sub ? w->odd - odd : w->odd;
 	return ready;
 }
@@ -204,26 +227,37 @@ static inline void fake_ring_push_long(struct fake_ring *f, uint64_t n)
 {
 	const void *task = (void *)(uintptr_t)(fake_pid(n) * 64);
 	uint32_t words = fake_words(n);
-	uint64_t *dst;
+	struct xft_pen pen;
 
 	if (unlikely(!xft_ring_room(f->w, task, words)) &&
 	    !fake_ring_prepare(f, n, words))
 		return;
-	dst = xft_ring_next(f->w);
+	pen = xft_pen_begin(f->w, f->mask);
 	for (uint32_t i = 1; i < words; i++)
-		dst[i] = fake_word(n, i) ^ f->w->key;
-	xft_ring_put(f->w, n, XFT_EVENT, words);
+		xft_pen_word(&pen, fake_word(n, i), f->mask);
+	xft_pen_end(&pen, n, XFT_EVENT, f->mask);
 }
 
-/* What xft_record() does. */
-static inline void fake_ring_push(struct fake_ring *f, uint64_t n)
+/* What xft_record() does, and xft_record_slow(). */
+static __always_inline void fake_ring_push_as(struct fake_ring *f, uint64_t n,
+					      enum xft_mask mask)
 {
 	const void *task = (void *)(uintptr_t)(fake_pid(n) * 64);
 
-	if (unlikely(!xft_ring_ready(f->w, task)) &&
-	    !fake_ring_prepare(f, n, XFT_CALL_WORDS))
-		return;
-	xft_ring_call(f->w, n, fake_first(n), fake_second(n));
+	if (likely(xft_ring_ready(f->w, task, mask))) {
+		xft_ring_call(f->w, n, fake_first(n), fake_second(n), mask);
+	} else if (fake_ring_prepare(f, n, XFT_CALL_WORDS)) {
+		xft_ring_call_slow(f->w, n, fake_first(n), fake_second(n),
+				   mask);
+	}
+}
+
+static inline void fake_ring_push(struct fake_ring *f, uint64_t n)
+{
+	if (f->mask == XFT_MASK_SEALED)
+		fake_ring_push_as(f, n, XFT_MASK_SEALED);
+	else
+		fake_ring_push_as(f, n, XFT_MASK_XOR);
 }
 
 static inline void fake_ring_kick(struct fake_ring *f, uint64_t n)

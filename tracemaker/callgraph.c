@@ -331,6 +331,7 @@ static void run(struct graph *g, const struct trace *t,
 	g->stats.records = m.records;
 	g->stats.lost = m.lost;
 	g->stats.bad_spans = m.bad_spans;
+	g->stats.verified = m.verified;
 	merge_deinit(&m);
 	free_tasks(g, true);
 }
@@ -348,6 +349,7 @@ static void add_stats(struct call_stats *sum, const struct call_stats *s)
 	sum->headless += s->headless;
 	sum->unknown += s->unknown;
 	sum->bad_spans += s->bad_spans;
+	sum->verified += s->verified;
 }
 
 static int next_file(struct sink *sink, struct xf_err *err)

@@ -81,6 +81,7 @@ struct call_stats {
 	uint64_t headless;
 	uint64_t unknown;	/* calls of addresses without a symbol */
 	uint64_t bad_spans;
+	uint64_t verified;	/* records that were sealed, and are good */
 	uint64_t first_tsc, last_tsc;
 };
 

@@ -12,9 +12,12 @@ struct merge_stream {
 	struct hostpages host;
 	struct host_event host_buf[2];
 	size_t span;		/* index of the next span */
+	uint32_t offset;	/* where this one ends in its sub-buffer */
 	const uint64_t *p;	/* next word, masked */
 	const uint64_t *end;
 	uint64_t key;
+	struct unseal *seal;	/* owned; NULL: xor */
+	uint64_t *clear;	/* sealed: of buf[0], then of buf[1]; owned */
 	uint64_t base_tsc;
 	uint64_t records;	/* read or known to be lost: all before p */
 	uint64_t lost;		/* since the last record delivered */
@@ -27,15 +30,45 @@ struct merge_stream {
 	const struct merge_stream *sibling; /* the CPU's other ring, or NULL */
 };
 
+/* Words of one record, unsealed. */
+#define CLEAR_WORDS (XFT_WORDS_MAX + 1)
+
+/* Follow the seal's chain to @span; false if it cannot be. */
+static bool open_sealed(struct merge_stream *s, const struct trace_span *span)
+{
+	const struct xft_sub sub = {
+		.base_tsc = span->base_tsc,
+		.records_before = span->records_before,
+		.epoch = span->epoch,
+	};
+
+	if (span->offset == sizeof(sub))
+		return !unseal_open(s->seal, span->nr, &sub, NULL);
+	/* It goes on where the one before it ended. */
+	return s->seal->next == span->nr + 1 && s->offset == span->offset;
+}
+
+/* What the mask of @span takes, if it is known. */
+static bool find_key(struct merge *m, struct merge_stream *s,
+		     const struct trace_span *span)
+{
+	const uint64_t *key;
+
+	if (s->seal)
+		return open_sealed(s, span);
+	key = trace_key(m->trace, span->session, span->epoch);
+	if (key)
+		s->key = *key;
+	return key;
+}
+
 /* Go to the next span that can be read. */
 static bool next_span(struct merge *m, struct merge_stream *s)
 {
 	while (s->span < s->ring->nr) {
 		const struct trace_span *span = s->ring->spans[s->span++];
-		const uint64_t *key = trace_key(m->trace, span->session,
-						span->epoch);
 
-		if (!key) {
+		if (!find_key(m, s, span)) {
 			m->bad_spans++;
 			continue;
 		}
@@ -46,8 +79,8 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 			}
 			s->records = span->records_before;
 		}
-		s->key = *key;
 		s->base_tsc = span->base_tsc;
+		s->offset = span->offset + span->len;
 		s->p = (const uint64_t *)(span + 1);
 		s->end = s->p + span->len / 8;
 		return true;
@@ -56,36 +89,36 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 }
 
 /* What is not the same for all records of its type, from word @skip on. */
-static void take_data(struct merge_stream *s, struct record *r, uint32_t skip,
-		      uint32_t words)
+static void take_data(struct merge_stream *s, const uint64_t *p,
+		      struct record *r, uint32_t skip, uint32_t words)
 {
-	r->data = s->p + skip;
+	r->data = p + skip;
 	r->key = s->key;
 	r->len = (words - skip) * 8;
 }
 
-static void take_task(struct merge_stream *s)
+static void take_task(struct merge_stream *s, const uint64_t *p)
 {
-	uint64_t ids = s->p[1] ^ s->key;
+	uint64_t ids = p[1] ^ s->key;
 
 	s->pid = ids;
 	s->tgid = ids >> 32;
 	for (int i = 0; i < 2; i++) {
-		uint64_t half = s->p[2 + i] ^ s->key;
+		uint64_t half = p[2 + i] ^ s->key;
 
 		memcpy(s->comm + 8 * i, &half, 8);
 	}
 }
 
-/* Decode the record at s->p into @r; false if it is none to deliver. */
-static bool take_record(struct merge_stream *s, struct record *r,
-			uint64_t first, uint32_t words)
+/* Decode the record at @p into @r; false if it is none to deliver. */
+static bool take_record(struct merge_stream *s, const uint64_t *p,
+			struct record *r, uint64_t first, uint32_t words)
 {
-	uint64_t second = s->p[1] ^ s->key;
+	uint64_t second = p[1] ^ s->key;
 
 	switch (xft_type(first)) {
 	case XFT_TASK:
-		take_task(s);
+		take_task(s, p);
 		return false;
 	case XFT_ENTRY:
 	case XFT_RETURN:
@@ -93,10 +126,10 @@ static bool take_record(struct merge_stream *s, struct record *r,
 		r->caller = xft_address(second >> 32);
 		r->len = 0;
 		if (words > XFT_CALL_WORDS)
-			take_data(s, r, XFT_CALL_WORDS, words);
+			take_data(s, p, r, XFT_CALL_WORDS, words);
 		break;
 	case XFT_EVENT:
-		take_data(s, r, 1, words);
+		take_data(s, p, r, 1, words);
 		r->len = xft_event_len(first, words);
 		break;
 	default:
@@ -128,14 +161,28 @@ static bool decode_host(struct merge *m, struct merge_stream *s,
 	return found;
 }
 
+/*
+ * Unseal the next record into room that lasts as long as buf[@slot]. Returns the
+ * words it takes where it stands.
+ */
+static uint32_t unseal_next(struct merge_stream *s, unsigned int slot,
+			    const uint64_t **ret_p)
+{
+	uint64_t *clear = s->clear + slot * CLEAR_WORDS;
+
+	*ret_p = clear;
+	return unseal_record(s->seal, s->p, s->end - s->p, clear, false);
+}
+
 /* Decode the next record to deliver into s->buf[@slot]. */
 static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 {
 	bool found = false;
 
 	while (!found) {
+		const uint64_t *p;
 		uint64_t first;
-		uint32_t words;
+		uint32_t words, taken;
 
 		if (s->p == s->end) {
 			if (!s->ring)
@@ -144,19 +191,25 @@ static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 				return false;
 			continue;
 		}
-		first = s->p[0] ^ s->key;
-		words = xft_words(first);
-		if (!words || words > s->end - s->p) {
+		p = s->p;
+		taken = s->seal ? unseal_next(s, slot, &p) :
+				  xft_words(p[0] ^ s->key);
+		if (!taken || taken > s->end - s->p) {
 			m->bad_spans++;
 			s->p = s->end;
 			continue;
 		}
+		s->p += taken;
+		first = p[0] ^ s->key;
+		words = xft_words(first);
+		if (xft_type(first) == XFT_CLOSE)
+			continue;
 		s->records++;
 		m->records++;
+		m->verified += s->seal != NULL;
 		/* A type that we do not know may have but one. */
 		found = words > 1 &&
-			take_record(s, &s->buf[slot], first, words);
-		s->p += words;
+			take_record(s, p, &s->buf[slot], first, words);
 	}
 	return true;
 }
@@ -206,6 +259,15 @@ static void find_limit(struct merge *m)
 			m->limit = time_of(m->heap[i]);
 }
 
+static void prepare_unseal(struct merge_stream *s,
+			   const uint8_t seed[UNSEAL_SEED])
+{
+	s->seal = unseal_create(seed, s->ring->cpu, s->ring->kind, NULL);
+	s->clear = calloc(2 * CLEAR_WORDS, sizeof(*s->clear));
+	if (!s->seal || !s->clear)
+		abort();
+}
+
 /* The streams of a session, not yet begun. */
 static void make_streams(struct merge *m, const struct trace *t,
 			 const struct trace_session *session)
@@ -216,8 +278,13 @@ static void make_streams(struct merge *m, const struct trace *t,
 	m->heap = calloc(nr + 1, sizeof(*m->heap));
 	if (!m->streams || !m->heap)
 		abort();
-	for (size_t i = 0; i < session->nr_rings; i++)
-		m->streams[m->nr_streams++].ring = &t->rings[session->ring[i]];
+	for (size_t i = 0; i < session->nr_rings; i++) {
+		struct merge_stream *s = &m->streams[m->nr_streams++];
+
+		s->ring = &t->rings[session->ring[i]];
+		if (session->sealed)
+			prepare_unseal(s, session->seed.seed);
+	}
 	/* A CPU's NMI ring interleaves with its main ring. */
 	for (size_t i = 0; i < m->nr_streams; i++)
 		for (size_t n = 0; n < m->nr_streams; n++)
@@ -249,6 +316,10 @@ void merge_init(struct merge *m, const struct trace *t,
 
 void merge_deinit(struct merge *m)
 {
+	for (size_t i = 0; i < m->nr_streams; i++) {
+		unseal_destroy(m->streams[i].seal);
+		free(m->streams[i].clear);
+	}
 	/* Each has the key of its span. */
 	if (m->streams)
 		explicit_bzero(m->streams, m->nr_streams * sizeof(*m->streams));

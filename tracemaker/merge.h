@@ -31,7 +31,7 @@ struct record {
 	const uint64_t *data;	/* what follows the first two words of a call,
 				 * or the first of an EVENT; whole words, each
 				 * still masked with ... */
-	uint64_t key;
+	uint64_t key;		/* 0 if they were sealed */
 	uint32_t len;		/* bytes of that */
 	uint32_t cpu;
 	uint32_t pid;
@@ -54,6 +54,7 @@ struct merge {
 	uint64_t records;		/* read so far, TASK records included */
 	uint64_t lost;			/* missing so far */
 	uint64_t bad_spans;		/* left out: damaged, or no key */
+	uint64_t verified;		/* sealed records, among these */
 	struct merge_stream *last;	/* the one that rec came from */
 	size_t nr_streams;
 };

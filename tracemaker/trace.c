@@ -35,6 +35,8 @@ void trace_deinit(struct trace *t)
 		json_decref(t->sessions[i].events);
 		json_decref(t->sessions[i].host);
 		free(t->sessions[i].ring);
+		explicit_bzero(&t->sessions[i].seed,
+			       sizeof(t->sessions[i].seed));
 	}
 	for (size_t i = 0; i < t->nr_rings; i++)
 		free(t->rings[i].spans);
@@ -167,6 +169,35 @@ static int add_key(struct trace *t, const void *data, size_t len,
 		grow_keys(t);
 	t->keys[t->nr_keys++] = k;
 	explicit_bzero(&k, sizeof(k));
+	return 0;
+}
+
+static int add_seed(struct trace *t, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+	const struct trace_seed *seed = data;
+
+	if (len != sizeof(*seed) || !s || s->number != seed->session ||
+	    s->sealed)
+		return xf_fail(err, -EBADMSG, "trace: damaged seed");
+	s->seed = *seed;
+	s->sealed = true;
+	return 0;
+}
+
+static int add_evidence(struct trace *t, const void *data, size_t len,
+			struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+	const struct trace_span *span = data;
+
+	if (len < sizeof(*span) || !s || s->number != span->session ||
+	    span->fault >= UNSEAL_FAULTS)
+		return xf_fail(err, -EBADMSG, "trace: damaged evidence");
+	if (!s->first_evidence.session)
+		s->first_evidence = *span;
+	s->evidence[span->fault]++;
 	return 0;
 }
 
@@ -318,6 +349,10 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		return add_key(t, data, len, err);
 	case TRACE_SPAN:
 		return add_span(t, data, len, err);
+	case TRACE_SEED:
+		return add_seed(t, data, len, err);
+	case TRACE_EVIDENCE:
+		return add_evidence(t, data, len, err);
 	case TRACE_END:
 		return add_json(&t->end, false, data, len, err);
 	case TRACE_NOTE:
@@ -380,4 +415,23 @@ const char *trace_meta_str(const struct trace *t, const char *name)
 	const char *s = json_string_value(json_object_get(t->meta, name));
 
 	return s ? s : "";
+}
+
+void trace_tell_seal(const struct trace_session *s, uint64_t verified,
+		     struct buf *b)
+{
+	const struct trace_span *first = &s->first_evidence;
+
+	if (!s->sealed)
+		return;
+	buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
+	for (int i = 0; i < UNSEAL_FAULTS; i++)
+		if (s->evidence[i])
+			buf_printf(b, ", %" PRIu64 " times %s", s->evidence[i],
+				   unseal_fault_name(i));
+	if (first->session)
+		buf_printf(b, "; first on CPU %u%s in sub-buffer %" PRIu64,
+			   first->cpu,
+			   first->kind == XFT_RING_NMI ? " (NMI)" : "",
+			   first->nr);
 }

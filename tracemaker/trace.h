@@ -26,8 +26,10 @@
 
 #include <jansson.h>
 
+#include "buf.h"
 #include "err.h"
 #include "symtab.h"
+#include "unseal.h"
 
 enum trace_chunk {
 	TRACE_META = 1,	/* JSON: guest, kernel, functions; see trace_meta */
@@ -46,6 +48,9 @@ enum trace_chunk {
 			 * events of the host look like: see hostpages.h */
 	TRACE_HOST_PAGE, /* struct trace_host_page, then what it holds */
 	TRACE_MODULES,	/* symtab_pack(): added to SYMBOLS, with KASLR's slide */
+	TRACE_SEED,	/* struct trace_seed: the session's records are sealed */
+	TRACE_EVIDENCE,	/* struct trace_span, then bytes that stood there and
+			 * could not be unsealed; its fault says why */
 };
 
 /* "what" of a NOTE. */
@@ -58,6 +63,14 @@ struct trace_key {
 	uint64_t time_ns;	/* CLOCK_REALTIME */
 	uint32_t epoch;
 	uint32_t session;
+};
+
+/* What the keys of a session's rings follow from. */
+struct trace_seed {
+	uint64_t time_ns;	/* CLOCK_REALTIME */
+	uint32_t session;
+	uint32_t reserved;
+	uint8_t seed[UNSEAL_SEED];
 };
 
 /*
@@ -74,7 +87,8 @@ struct trace_span {
 	uint64_t records_before; /* in this ring, before this sub-buffer */
 	uint32_t offset;	/* in the sub-buffer, bytes */
 	uint32_t len;		/* bytes of records that follow */
-	uint64_t reserved;
+	uint32_t fault;		/* EVIDENCE: enum unseal_fault */
+	uint32_t reserved;
 };
 
 /*
@@ -103,6 +117,10 @@ struct trace_session {
 	struct symtab *symbols;	/* owned; may be an empty table */
 	json_t *events;		/* array of the EVENTS chunks, or NULL */
 	json_t *host;		/* the HOST chunk, or NULL */
+	struct trace_seed seed;
+	bool sealed;		/* it has a seed */
+	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks */
+	struct trace_span first_evidence; /* if there is any */
 	size_t *ring;		/* indexes into trace.rings */
 	size_t nr_rings;
 };
@@ -152,6 +170,13 @@ int trace_seal(struct trace *t, struct xf_err *err);
 /* The key of an epoch, or NULL. */
 const uint64_t *trace_key(const struct trace *t, uint32_t session,
 			  uint32_t epoch);
+
+/*
+ * In a line, what the seal of @s tells: "sealed, 12 records verified", and what
+ * was done to which others first. Nothing if it is not sealed.
+ */
+void trace_tell_seal(const struct trace_session *s, uint64_t verified,
+		     struct buf *b);
 
 /* A number, or a hex string, as JSON numbers are safe below 2^53 only. */
 uint64_t trace_u64(const json_t *obj, const char *name);

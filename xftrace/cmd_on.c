@@ -61,6 +61,15 @@ static int confine_us(const struct target *t, const char *store, bool host,
 				 }, err);
 }
 
+static int check_mask(const char *name, bool *ret_sealed, struct xf_err *err)
+{
+	*ret_sealed = !strcmp(name, "sealed");
+	if (*ret_sealed || !strcmp(name, "xor"))
+		return 0;
+	return xf_fail(err, OPT_MISUSE,
+		       "--mask: there is no '%s', but sealed and xor", name);
+}
+
 int cmd_on(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
@@ -69,7 +78,8 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	_cleanup_(opt_list_deinit) struct opt_list host_events = { 0 };
 	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
 	uint64_t string_max = 128, commit = 10000000;
-	bool keep_stock = false, no_args = false;
+	bool keep_stock = false, no_args = false, sealed;
+	const char *mask = "xor";
 	const char *store = NULL, *name = NULL;
 	_cleanup_free_ char *path = NULL;
 	char trace[LAYOUT_NAME + 1];
@@ -98,8 +108,10 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		  XFT_STRING_MAX },
 		{ "keep-stock", 0, OPT_FLAG, &keep_stock, NULL,
 		  "leave a readable copy of events in the guest", 0, 0 },
+		{ "mask", 0, OPT_STRING, &mask, "MASK",
+		  "sealed, or xor as in the paper (default xor)", 0, 0 },
 		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
-		  "change the key this often (default 1s)", 10000000,
+		  "change the key of xor this often (default 1s)", 10000000,
 		  600000000000 },
 		{ "commit", 0, OPT_DURATION, &commit, "TIME",
 		  "commit what was read this often (default 10ms)",
@@ -132,7 +144,8 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	if (!n && !events.nr)
 		return xf_fail(err, OPT_MISUSE,
 			       "name at least one function or event to trace");
-	rc = target_attach(&t, &where, err);
+	rc = check_mask(mask, &sealed, err);
+	rc = rc ? rc : target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
 	rc = rc ? rc : confine_us(&t, store, host_events.nr, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
@@ -152,6 +165,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		.max_depth = depth,
 		.string_max = (string_max + 7) / 8 * 8,
 		.ring_size = ring,
+		.sealed = sealed,
 		.key_interval_ns = interval,
 		.commit_ns = commit,
 		.guest = t.id,

@@ -26,12 +26,26 @@ static size_t nr_spans(const struct trace *t)
 	return nr;
 }
 
+/* The seal of each session, or that there is none. */
+static json_t *tell_mask(const struct trace *t, const struct call_stats *s)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	/* Sessions are counted together; where faults are is told of each. */
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		if (i && t->sessions[i].sealed)
+			buf_puts(&b, " in all; then ");
+		trace_tell_seal(&t->sessions[i], s->verified, &b);
+	}
+	return json_stringn(b.len ? b.data : "xor", b.len ? b.len : 3);
+}
+
 static void add_trace(json_t *j, const struct trace *t,
 		      const struct call_stats *s)
 {
 	json_t *more = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, "
-		"s:I, s:I, s:o}",
+		"s:I, s:I, s:o, s:o}",
 		"guest", trace_meta_str(t, "guest"), "kernel",
 		trace_meta_str(t, "release"), "build_id",
 		trace_meta_str(t, "build_id"), "functions",
@@ -42,7 +56,8 @@ static void add_trace(json_t *j, const struct trace *t,
 		(json_int_t)s->records, "lost", (json_int_t)s->lost, "calls",
 		(json_int_t)s->calls, "nr_events", (json_int_t)s->events,
 		"nr_host_events", (json_int_t)s->host_events, "notes",
-		t->notes ? json_incref(t->notes) : json_array());
+		t->notes ? json_incref(t->notes) : json_array(), "mask",
+		tell_mask(t, s));
 
 	json_object_update(j, more);
 	json_decref(more);
@@ -105,7 +120,8 @@ static void print_text(const json_t *j)
 		{ "host_events", "of host" }, { "sessions", "sessions" },
 		{ "bytes", "bytes" },	   { "keys", "keys" },
 		{ "spans", "spans" },	   { "records", "records" },
-		{ "lost", "lost" },	   { "calls", "calls" },
+		{ "lost", "lost" },	   { "mask", "mask" },
+		{ "calls", "calls" },
 		{ "nr_events", "events had" },
 		{ "nr_host_events", "host's had" },
 	};

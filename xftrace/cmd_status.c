@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "cmd.h"
@@ -22,6 +23,25 @@ static json_int_t num(const json_t *j, const char *name)
 static double real(const json_t *j, const char *name)
 {
 	return json_number_value(json_object_get(j, name));
+}
+
+/* What an intruder could still do to records that were made before. */
+static void print_mask(const json_t *j)
+{
+	const char *fault;
+	const json_t *v;
+
+	if (strcmp(str(j, "mask"), "sealed")) {
+		printf("mask          xor: what is in the rings is forgeable\n");
+		return;
+	}
+	printf("mask          sealed, %" JSON_INTEGER_FORMAT " records verified"
+	       ", none forgeable, erasable %.3f s (at most %.3f s so far)\n",
+	       num(j, "records"), real(j, "oldest_unread_seconds"),
+	       real(j, "oldest_unread_max_seconds"));
+	json_object_foreach((json_t *)json_object_get(j, "faults"), fault, v)
+		printf("tampering     %s, %" JSON_INTEGER_FORMAT " times\n",
+		       fault, json_integer_value(v));
 }
 
 static void print_text(const json_t *j)
@@ -48,8 +68,10 @@ static void print_text(const json_t *j)
 		       num(j, "bad"));
 	printf("ring fill     %.1f %%\n", 100 * real(j, "ring_fill"));
 	printf("oldest unread %.3f s\n", real(j, "oldest_unread_seconds"));
-	printf("key epoch     %" JSON_INTEGER_FORMAT "\n",
-	       num(j, "key_epoch"));
+	print_mask(j);
+	if (num(j, "key_epoch"))
+		printf("key epoch     %" JSON_INTEGER_FORMAT "\n",
+		       num(j, "key_epoch"));
 	if (*str(j, "trouble"))
 		printf("trouble       %s\n", str(j, "trouble"));
 }

@@ -35,7 +35,8 @@ struct recording_spec {
 	bool no_args;		/* calls only, not what they were given */
 	uint32_t string_max;	/* bytes kept of a string argument */
 	uint64_t ring_size;	/* bytes a CPU */
-	uint64_t key_interval_ns;
+	bool sealed;		/* --mask=sealed, not xor */
+	uint64_t key_interval_ns; /* xor's */
 	uint64_t commit_ns;	/* between two commits */
 	const char *guest;	/* what the header calls the guest */
 	const char *store;	/* file */

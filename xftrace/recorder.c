@@ -29,6 +29,7 @@
 #define CHECK_NS	 250000000ULL	/* look whether the guest is there */
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
 #define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
+#define REWIND_TIMEOUT_MS 60000	/* the guest patches its functions back */
 #define SEARCH_MAX_NS	 64000000000ULL	/* if it refuses time and again */
 
 /* The process's own state. */
@@ -159,6 +160,7 @@ static json_t *status_json(struct server *s)
 	struct recording_counts c = recording_counts(&s->rec);
 	uint64_t now = monotonic_ns();
 	json_t *names = json_array(), *rings = json_array(), *reply;
+	json_t *faults = json_object();
 	uint64_t age = c.unread > sizeof(struct xft_sub) * s->rec.nr_rings ?
 			       now - s->rec.caught_up_ns : 0;
 
@@ -177,9 +179,13 @@ static json_t *status_json(struct server *s)
 				  (json_int_t)r->accepted, "lost",
 				  (json_int_t)r->lost));
 	}
+	for (int i = 1; i < UNSEAL_FAULTS; i++)
+		if (c.faults[i])
+			json_object_set_new(faults, unseal_fault_name(i),
+					    json_integer(c.faults[i]));
 	reply = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:i, s:i, s:f, s:I, s:o}",
+		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:f}",
 		"guest", s->t->id, "trace", trace_name(s, &e), "store",
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
@@ -194,7 +200,9 @@ static json_t *status_json(struct server *s)
 		"ring_fill", c.size ? (double)c.unread / c.size : 0.0,
 		"key_epoch", (int)s->rec.key.epoch, "session",
 		(int)s->rec.key.session, "oldest_unread_seconds", age / 1e9,
-		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings);
+		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings, "mask",
+		s->spec.sealed ? "sealed" : "xor", "faults", faults,
+		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9);
 	if (reply && s->trouble.code)
 		json_object_set_new(reply, "trouble",
 				    json_string(s->trouble.msg));
@@ -320,6 +328,19 @@ static void look_for_successor(struct server *s)
 	s->t->mb = other;
 }
 
+/*
+ * A guest that was set back to an earlier state seals what it has sealed before
+ * with the same keys: have it stop, and begin again with others.
+ */
+static void begin_anew(struct server *s)
+{
+	recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
+			  "the guest's positions ran backwards: it was set back "
+			  "to an earlier state, or somebody tampers with it");
+	(void)mailbox_request(&s->t->mb, XFT_CMD_STOP, REWIND_TIMEOUT_MS,
+			      serve_and_wait, s, NULL);
+}
+
 /* Is the guest there, alive, and the one that we know? */
 static void check_guest(struct server *s, uint64_t now)
 {
@@ -343,6 +364,10 @@ static void check_guest(struct server *s, uint64_t now)
 		recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
 				  "the guest's module stopped tracing without "
 				  "being asked");
+		return;
+	}
+	if (s->rec.rewound && !s->rec.stopped) {
+		begin_anew(s);
 		return;
 	}
 	s->check_ns = now + CHECK_NS;

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include <sodium.h>
+
+#include "buf.h"
 #include "catalog.h"
 #include "cleanup.h"
 #include "intake.h"
@@ -179,6 +182,29 @@ static int change_key(struct recording *r, struct xf_err *err)
 	return 0;
 }
 
+/*
+ * The session's seed, in the same order; no key is changed later, as each record
+ * has its own.
+ */
+static int make_seed(struct recording *r, struct xf_err *err)
+{
+	struct trace_seed s = { .session = r->key.session };
+	struct timespec now;
+	int rc;
+
+	if (sodium_init() < 0)
+		return xf_fail(err, -EIO, "no random bytes for a seed");
+	clock_gettime(CLOCK_REALTIME, &now);
+	s.time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	randombytes_buf(s.seed, sizeof(s.seed));
+	memcpy(r->seed, s.seed, sizeof(s.seed));
+	rc = journal_put(&r->j, TRACE_SEED, &s, sizeof(s), err);
+	rc = rc ? rc : journal_commit(&r->j, err);
+	explicit_bzero(&s, sizeof(s));
+	r->next_key_ns = UINT64_MAX;
+	return rc;
+}
+
 int recording_create(struct recording *r, struct target *t, const char *store,
 		     const char *name, struct xf_err *err)
 {
@@ -194,6 +220,20 @@ int recording_create(struct recording *r, struct target *t, const char *store,
 	r->t = t;
 	klog_init(&r->klog);
 	return 0;
+}
+
+static void deinit_rings(struct ring *rings, size_t nr)
+{
+	for (size_t i = 0; rings && i < nr; i++)
+		ring_deinit(&rings[i]);
+	free(rings);
+}
+
+static void forget_rings(struct recording *r)
+{
+	deinit_rings(r->rings, r->nr_rings);
+	r->rings = NULL;
+	r->nr_rings = 0;
 }
 
 void recording_discard(struct recording *r)
@@ -218,7 +258,8 @@ void recording_close(struct recording *r)
 	journal_close(&r->j);
 	store_close(&r->st);
 	klog_deinit(&r->klog);
-	free(r->rings);
+	forget_rings(r);
+	explicit_bzero(r->seed, sizeof(r->seed));
 	*r = (struct recording){ 0 };
 }
 
@@ -226,8 +267,8 @@ void recording_close(struct recording *r)
 static int find_rings(struct recording *r, struct xf_err *err)
 {
 	_cleanup_free_ uint64_t *gpa = NULL;
-	_cleanup_free_ struct ring *rings = NULL;
 	struct target *t = r->t;
+	struct ring *rings;
 	struct xft_ctl ctl;
 	int rc;
 
@@ -247,10 +288,14 @@ static int find_rings(struct recording *r, struct xf_err *err)
 			  ctl.nr_rings * sizeof(*gpa), err);
 	for (uint32_t i = 0; !rc && i < ctl.nr_rings; i++)
 		rc = ring_init(&rings[i], &t->mf, gpa[i], err);
-	if (rc)
+	for (uint32_t i = 0; !rc && r->spec.sealed && i < ctl.nr_rings; i++)
+		rc = ring_seal(&rings[i], r->seed, err);
+	if (rc) {
+		deinit_rings(rings, ctl.nr_rings);
 		return rc;
-	free(r->rings);
-	r->rings = xf_take(rings);
+	}
+	forget_rings(r);
+	r->rings = rings;
 	r->nr_rings = ctl.nr_rings;
 	t->ctl = ctl;
 	return 0;
@@ -298,6 +343,8 @@ static int drain(struct recording *r, struct xf_err *err)
 		xf_prefix(err, rc, "what came later is missing");
 	} else if (empty) {
 		r->caught_up_ns = now;
+	} else if (now - r->caught_up_ns > r->erasable_ns) {
+		r->erasable_ns = now - r->caught_up_ns;
 	}
 	committed = commit(r, now, rc ? NULL : err);
 	if (committed)
@@ -312,6 +359,9 @@ static void watch_heart(struct recording *r,
 
 	if (mailbox_ctl(&r->t->mb, &ctl, NULL) || ctl.heartbeat == r->heartbeat)
 		return;
+	r->rewound |= ctl.heartbeat < r->heartbeat;
+	for (size_t i = 0; i < r->nr_rings; i++)
+		r->rewound |= r->rings[i].rewound;
 	r->heartbeat = ctl.heartbeat;
 	r->beat_ns = monotonic_ns();
 	r->beat_bad = before->bad;
@@ -427,6 +477,11 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	struct target *t = r->t;
 	int rc;
 
+	if (spec->sealed && t->ctl.abi_minor < 1)
+		return xf_fail(err, -EPROTO,
+			       "the guest's xftrace module is too old to seal "
+			       "records: load the one that came with this "
+			       "xftrace, or say --mask=xor");
 	if (t->ctl.state == XFT_TRACING)
 		return xf_fail(err, -EBUSY,
 			       "the guest is being traced already, by somebody "
@@ -452,9 +507,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	r->events_changed = t->ctl.events_changed;
 	r->spec = *spec;
 	r->key = (struct key_ctl){ .session = r->key.session + 1 };
-	free(r->rings);
-	r->rings = NULL;
-	r->nr_rings = 0;
+	forget_rings(r);
 	rc = put_meta(r, err);
 	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
 	rc = rc ? rc : put_modules(r, err);
@@ -462,9 +515,10 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	if (!rc && plan.missing)
 		note_missing(r, plan.missing);
 	rc = rc ? rc : put_host(r, err);
-	rc = rc ? rc : change_key(r, err);
+	rc = rc ? rc : spec->sealed ? make_seed(r, err) : change_key(r, err);
 	if (rc)
 		return rc;
+	plan.start.seed = spec->sealed ? r->seed : NULL;
 	r->starting = true;
 	rc = mailbox_start(&t->mb, &plan.start, START_TIMEOUT_MS,
 			   drain_and_wait, &w, err);
@@ -501,6 +555,8 @@ struct recording_counts recording_counts(const struct recording *r)
 		c.bad += ring->bad;
 		c.unread += ring_unread(ring);
 		c.size += ring_size(ring);
+		for (int f = 0; f < UNSEAL_FAULTS; f++)
+			c.faults[f] += ring->faults[f];
 	}
 	return c;
 }
@@ -528,8 +584,8 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	 */
 	r->before.bad = r->beat_bad;
 	r->before.gaps = r->beat_gaps;
-	r->nr_rings = 0;
-	r->tracing = r->stopped = false;
+	forget_rings(r);
+	r->tracing = r->stopped = r->rewound = false;
 	recording_note(r, what, text);
 }
 
@@ -555,6 +611,19 @@ int recording_halt(struct recording *r, mailbox_wait_fn wait, void *arg,
 	return stop_guest(r, &w, err);
 }
 
+/* Each sealed ring says itself that it ends, and where. */
+static void check_ends(struct recording *r)
+{
+	struct xf_err why;
+
+	for (size_t i = 0; i < r->nr_rings; i++)
+		if (ring_check_end(&r->rings[i], &why)) {
+			xf_debug("%s", why.msg);
+			(void)intake_finding(&r->j, &r->rings[i],
+					     r->key.session, NULL);
+		}
+}
+
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		  void *arg, struct xf_err *err)
 {
@@ -574,6 +643,8 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	/* Nothing writes any more: two rounds see all of every ring. */
 	for (int i = 0; i < 2 && (r->stopped || rings_are_its(r)); i++)
 		(void)drain(r, NULL);
+	if (r->stopped && !r->full)
+		check_ends(r);
 	end_host(r);
 	/* Modules that were loaded meanwhile have names now. */
 	if (r->stopped && !r->full && r->t->symbols) {
@@ -617,21 +688,49 @@ static uint64_t count_records(const struct trace_span *s, uint64_t key)
 	return nr;
 }
 
+/* The same, which brings @u to where the stretch ends. */
+static uint64_t unseal_records(struct unseal *u, const struct trace_span *s)
+{
+	const uint64_t *p = (const uint64_t *)(s + 1), *end = p + s->len / 8;
+	const struct xft_sub sub = { .base_tsc = s->base_tsc,
+				     .records_before = s->records_before,
+				     .epoch = s->epoch };
+	uint64_t before, first;
+	uint32_t words = 1;
+
+	if (s->offset == sizeof(sub) && unseal_open(u, s->nr, &sub, NULL))
+		return 0;
+	before = u->records;
+	for (; p < end && words; p += words)
+		words = unseal_record(u, p, end - p, &first, true);
+	return u->records - before;
+}
+
+/* Records of @s, for which @ring's seal, if it has one, is at its beginning. */
+static uint64_t skip_span(struct ring *ring, const struct trace *t,
+			  const struct trace_span *s)
+{
+	const uint64_t *key;
+
+	if (ring->seal)
+		return unseal_records(ring->seal, s);
+	key = trace_key(t, s->session, s->epoch);
+	return key ? count_records(s, *key) : 0;
+}
+
 /* Let @ring go on behind the last stretch of it that the trace has. */
 static void continue_ring(struct ring *ring, const struct trace *t,
 			  const struct trace_ring *old)
 {
 	const struct trace_span *last = old->spans[old->nr - 1];
+	size_t i = old->nr;
 
 	ring->pos = (last->nr << ring->sub_shift) + last->offset + last->len;
 	ring->records = last->records_before;
-	for (size_t i = old->nr; i-- > 0 && old->spans[i]->nr == last->nr;) {
-		const struct trace_span *s = old->spans[i];
-		const uint64_t *key = trace_key(t, s->session, s->epoch);
-
-		if (key)
-			ring->records += count_records(s, *key);
-	}
+	while (i && old->spans[i - 1]->nr == last->nr)
+		i--;
+	for (; i < old->nr; i++)
+		ring->records += skip_span(ring, t, old->spans[i]);
 }
 
 struct recording_origin recording_origin(const void *data, size_t len)
@@ -670,6 +769,8 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 		return xf_fail(err, -ESTALE,
 			       "it was rebooted or loaded its module again");
 	last = &t->sessions[t->nr_sessions - 1];
+	r->spec.sealed = last->sealed;
+	memcpy(r->seed, last->seed.seed, sizeof(r->seed));
 	for (size_t i = 0; i < t->nr_keys; i++) {
 		struct klog_entry e;
 
@@ -680,6 +781,9 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 		if (rc)
 			return rc;
 	}
+	/* No key says which session it is if that one is sealed. */
+	if (last->sealed)
+		r->key = (struct key_ctl){ .session = last->number };
 	if (last->host && hosttrace_resume(&r->host, last->host, &why))
 		xf_info("%s", why.msg);
 	if (!r->t)

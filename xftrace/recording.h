@@ -8,8 +8,9 @@
  *	recording_end(&r, reason, wait, arg, err);	stopped, drained
  *	recording_close(&r);
  *
- * Memory does not grow with the trace. Order that everything rests on: a key is
- * committed to the trace before the guest may use it; records are copied once,
+ * Memory does not grow with the trace. Order that everything rests on: a key, or
+ * the seed of all keys, is committed to the trace before the guest may use it;
+ * records are copied once,
  * from guest RAM into the trace, checked there, and committed or thrown away.
  *
  * A recording whose process died is taken up with recording_resume(), which
@@ -41,6 +42,7 @@ struct recording_counts {
 	uint64_t bad;
 	uint64_t unread;	/* bytes in the rings */
 	uint64_t size;		/* bytes of the rings */
+	uint64_t faults[UNSEAL_FAULTS]; /* of the bad ones, if sealed */
 };
 
 struct recording {
@@ -52,6 +54,7 @@ struct recording {
 	struct flusher flusher;
 	struct klog klog;
 	struct key_ctl key;
+	uint8_t seed[UNSEAL_SEED]; /* of this session, if it is sealed */
 	struct ring *rings;
 	size_t nr_rings;
 	struct hosttrace host;	/* if events of the host are wanted */
@@ -60,10 +63,12 @@ struct recording {
 	uint64_t next_commit_ns;
 	uint64_t next_sync_ns;
 	uint64_t caught_up_ns;	/* all rings were empty then */
+	uint64_t erasable_ns;	/* the longest that records lay uncopied */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
 	uint64_t beat_bad;	/* findings from before that ... */
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
+	bool rewound;		/* the guest was set back to an earlier state */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool stopped;		/* tracing, but the hooks are gone */

@@ -150,7 +150,7 @@ floor_on='
 
 cost() { # KERNEL [LIMIT]
 	local kernel=$1 limit=${2-} n bytes
-	local read0 read1 ppid1 readf readx reada ppidx reads ppids readz
+	local read0 read1 ppid1 readf readx reada ppidx reads ppids readz sealedx
 
 	start_icount "$kernel"
 	title "Instructions in the guest: read() of 8 bytes from /dev/zero," \
@@ -184,6 +184,10 @@ cost() { # KERNEL [LIMIT]
 	reada=$(calls read)
 	"$xft" -q off -o graph.txt || die "no trace"
 	readz=$(calls read)
+	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
+		--no-args --mask=sealed sys_read || die "no tracing"
+	sealedx=$(calls read)
+	"$xft" -q off -o graph.txt || die "no trace"
 	stop_icount
 	n=$(calls_a_read graph.txt)
 
@@ -201,6 +205,13 @@ cost() { # KERNEL [LIMIT]
 		row "hooks that record nothing (floor.ko)" "$readf" instr.
 	row "a traced call: xftrace" \
 		"$(calc %.0f "($readx - $read0) / $n")" instr. "$limit"
+	how "xftrace on ... --mask=sealed --no-args sys_read; keys, tags and all"
+	row "a traced call: xftrace, sealed" \
+		"$(calc %.0f "($sealedx - $read0) / $n")" instr. \
+		"<=$(calc %.0f "($reads - $read0) / $n")"
+	row "sealed / xor" \
+		"$(calc %.2f "($sealedx - $read0) / ($readx - $read0)")" times \
+		"<=2.0"
 	how "xftrace on ... sys_read, without --no-args"
 	row "a system call's arguments and result" \
 		"$(calc %.0f "$reada - $readx")" instr.
@@ -385,6 +396,13 @@ ring() {
 	title "Reading rings on the host"
 	how "ring_stress --bench"
 	"$O/stress/ring_stress" --bench | sed 's/^/  /'
+	how "ring_stress --seal"
+	"$O/stress/ring_stress" --seal >seal || die "ring_stress"
+	row "a record, written and sealed, CPU time" \
+		"$(sed -n 's/^sealed_ns //p' seal)" ns "<=35"
+	row "a record, written with xor" "$(sed -n 's/^xor_ns //p' seal)" ns
+	row "sealed records copied and verified" \
+		"$(sed -n 's/^verified_millions //p' seal)" "M rec./s" ">=10"
 }
 
 # ---- the store ----

@@ -25,7 +25,7 @@ agree() {
 	"$xft" status --guest "$guest" --json >status.json &&
 		jq -r '.rings[] | "\(.cpu) \(.kind) \(.records + .lost)"' \
 			status.json >accounted &&
-		./produced "$(ram)" >produced.txt && cmp accounted produced.txt
+		./produced "$(ram)" "$(jq -r .mask status.json)" >produced.txt && cmp accounted produced.txt
 }
 
 accounted() {

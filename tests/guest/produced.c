@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * produced RAMFILE -- how many records has the guest written?
+ * produced RAMFILE MASK -- how many records has the guest written?
  *
  * Prints "CPU main|nmi RECORDS" for each ring, from what the guest's writers
  * keep for themselves beside their rings and xftrace does not look at. Only
@@ -59,12 +59,14 @@ static const struct xft_ctl *find_ctl(void)
 int main(int argc, char **argv)
 {
 	const struct xft_ctl *ctl;
+	enum xft_mask mask;
 	const u64 *rings;
 	struct stat st;
 	int fd;
 
-	if (argc != 2)
-		errx(2, "usage: produced RAMFILE");
+	if (argc != 3)
+		errx(2, "usage: produced RAMFILE xor|sealed");
+	mask = strcmp(argv[2], "sealed") ? XFT_MASK_XOR : XFT_MASK_SEALED;
 	fd = open(argv[1], O_RDONLY);
 	if (fd < 0 || fstat(fd, &st))
 		err(1, "%s", argv[1]);
@@ -81,7 +83,7 @@ int main(int argc, char **argv)
 		memcpy(&writer, hdr, sizeof(writer));
 		printf("%u %s %llu\n", hdr->cpu,
 		       hdr->kind == XFT_RING_NMI ? "nmi" : "main",
-		       (unsigned long long)xft_ring_records(&writer));
+		       (unsigned long long)xft_ring_records(&writer, mask));
 	}
 	return 0;
 }

@@ -127,6 +127,32 @@ static void test_without_baseline(void **state)
 		     "cannot-tell: 3 records were lost");
 }
 
+/* Records that somebody has written to. */
+static void test_seal(void **state)
+{
+	struct trace_seed seed = { .session = 1 };
+	struct {
+		struct trace_span span;
+		uint64_t words[3];
+	} evidence = { .span = { .session = 1, .len = 24,
+				 .fault = UNSEAL_EDITED } };
+	struct findings found = FINDINGS_INIT;
+	struct fake_trace f;
+	struct flowcheck c = { .trace = &f.t };
+
+	fake_trace_open(&f);
+	fake_session(&f, 1);
+	fake_must(fake_chunk(&f, TRACE_SEED, &seed, sizeof(seed)));
+	fake_must(fake_chunk(&f, TRACE_EVIDENCE, &evidence, sizeof(evidence)));
+	fake_must(fake_text_chunk(&f, TRACE_END, "{}"));
+	fake_trace_seal(&f);
+	assert_return_code(flowcheck_run(&c, &found, NULL), 0);
+	assert_int_equal(found.v[0].rule, RULE_SEAL_BROKEN);
+	assert_non_null(strstr(found.v[0].text, "edited"));
+	findings_deinit(&found);
+	fake_trace_close(&f);
+}
+
 static void test_end(void **state)
 {
 	static const struct {
@@ -355,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_collect),
 		cmocka_unit_test(test_tasks_interleave),
 		cmocka_unit_test(test_without_baseline),
+		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
 		cmocka_unit_test(test_missing_and_order),

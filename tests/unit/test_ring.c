@@ -125,7 +125,7 @@ static void assert_clean(const struct fake_ring *f)
 static void assert_all_accounted(const struct fake_ring *f, uint64_t calls)
 {
 	assert_int_equal(f->r.accepted + f->r.lost, calls + f->tasks);
-	assert_int_equal(f->r.accepted + f->r.lost, xft_ring_records(f->w));
+	assert_int_equal(f->r.accepted + f->r.lost, xft_ring_records(f->w, f->mask));
 	assert_clean(f);
 }
 
@@ -148,9 +148,9 @@ static void test_empty(void **state)
 	got = drain(&f);
 	assert_int_equal(got.calls + got.errors, 0);
 	/* Closing what was never opened. */
-	xft_ring_close(f.w);
+	xft_ring_close(f.w, 0, 0, f.mask);
 	assert_int_equal(drain(&f).errors, 0);
-	assert_int_equal(xft_ring_records(f.w), 0);
+	assert_int_equal(xft_ring_records(f.w, f.mask), 0);
 	fake_ring_close(&f);
 }
 
@@ -265,7 +265,7 @@ static void test_late_reader(void **state)
 	got = drain(&f);
 	assert_int_equal(got.last, n);
 	assert_int_equal(got.errors, 0);
-	assert_int_equal(f.r.lost + f.r.accepted, xft_ring_records(f.w));
+	assert_int_equal(f.r.lost + f.r.accepted, xft_ring_records(f.w, f.mask));
 	assert_all_accounted(&f, n);
 	fake_ring_close(&f);
 }
@@ -393,11 +393,11 @@ static void test_stop(void **state)
 
 		start(&f);
 		push(&f, &n, nr);
-		xft_ring_close(f.w);
+		xft_ring_close(f.w, 0, 0, f.mask);
 		assert_int_equal(drain(&f).calls, n);
 		assert_int_equal(ring_unread(&f.r), 0);
 		assert_int_equal(drain(&f).calls, 0);
-		xft_ring_close(f.w);
+		xft_ring_close(f.w, 0, 0, f.mask);
 		assert_int_equal(drain(&f).errors, 0);
 		assert_all_accounted(&f, n);
 		fake_ring_close(&f);
@@ -821,7 +821,7 @@ static void test_hostile_records(void **state)
 		got = drain(&f);
 		assert_int_equal(got.calls, n - CALLS);
 		assert_int_equal(f.r.accepted + f.r.lost,
-				 xft_ring_records(f.w));
+				 xft_ring_records(f.w, f.mask));
 		fake_ring_close(&f);
 	}
 }

@@ -24,6 +24,9 @@ static void look(void);
 #define ring_next   raced_next
 #define ring_accept raced_accept
 #define ring_unread raced_unread
+#define ring_seal   raced_seal
+#define ring_deinit raced_deinit
+#define ring_check_end raced_check_end
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #include "../../kvm-memfile/ring.c"
 

@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * unseal, and ring with it: the module's own sealing writer, an intruder who
+ * gets all that the guest's memory holds, and the host's reader.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "fake_ring.h"
+#include "xft_mac.h"
+
+#define SHIFT 12
+#define SIZE  (1u << SHIFT)
+#define NR    8
+#define PAST_DIAGNOSIS 16
+#define CALL  ((XFT_CALL_WORDS + XFT_SEAL_TAG) * 8) /* bytes of a call */
+
+static uint64_t seed_of_tests = 1;
+
+static uint64_t rnd(uint64_t below)
+{
+	seed_of_tests = fake_mix(seed_of_tests + 0x51ed2701);
+	return seed_of_tests % below;
+}
+
+static void start(struct fake_ring *f, uint32_t nr)
+{
+	fake_ring_open(f, SHIFT, nr);
+	fake_ring_seal(f);
+}
+
+static void push(struct fake_ring *f, uint64_t *n, uint64_t nr)
+{
+	while (nr--) {
+		if (++*n % 64 == 5)
+			fake_ring_push_long(f, *n);
+		else
+			fake_ring_push(f, *n);
+	}
+}
+
+static void finish(struct fake_ring *f, uint64_t n)
+{
+	xft_ring_finish(f->w, n, f->mask);
+}
+
+/* Read all there is; the number of refusals. */
+static uint64_t drain(struct fake_ring *f)
+{
+	static uint64_t copy[SIZE / 8];
+	uint64_t refused = 0;
+
+	for (uint32_t i = 0; i < 4 * f->r.nr_subs; i++) {
+		struct ring_span span;
+		int rc = ring_next(&f->r, &span, NULL);
+
+		if (!rc)
+			break;
+		if (rc > 0) {
+			memcpy(copy, span.data, span.len);
+			rc = ring_accept(&f->r, &span, copy, &f->keys, 0, NULL);
+		}
+		refused += rc < 0;
+	}
+	return refused;
+}
+
+/* ---- the parts ---- */
+
+/* The division that the fold stands for. */
+static uint64_t divided(uint64_t h, uint64_t r, uint64_t word)
+{
+	const unsigned __int128 prime = ((unsigned __int128)1 << 64) - 59;
+
+	return ((unsigned __int128)h * r + word) % prime;
+}
+
+static void test_mac(void **state)
+{
+	static const uint64_t edge[] = { 0, 1, 58, 59, 60, 1ull << 63,
+					 -60ull, -59ull, -58ull, -1ull };
+	const size_t nr = sizeof(edge) / sizeof(*edge);
+
+	for (size_t i = 0; i < nr * nr * nr + 100000; i++) {
+		uint64_t h = edge[i % nr], r = edge[i / nr % nr];
+		uint64_t w = edge[i / nr / nr % nr], z = rnd(-1ull);
+
+		if (i >= nr * nr * nr) {
+			h = rnd(-1ull);
+			r = rnd(-1ull);
+			w = rnd(-1ull);
+		}
+		assert_int_equal(divided(xft_mac_add(h, r, w), 1, 0),
+				 divided(h, r, w));
+		assert_int_equal(xft_mac_end(h, r, z), divided(h, r, 0) + z);
+	}
+}
+
+/* What the module has written out is what libsodium does. */
+static void test_primitives(void **state)
+{
+	uint64_t seed[4] = { 1, 2, 3, 4 }, in[2] = { XFT_SEAL_RING, 5 };
+	uint8_t chain[32], key[32], want[16];
+	struct xft_seal s;
+
+	xft_seal_init(&s, seed, 5, 0);
+	crypto_core_hchacha20(chain, (void *)in, (void *)seed, NULL);
+	assert_memory_equal(s.chain, chain, 32);
+	in[0] = XFT_SEAL_STREAM;
+	in[1] = 9;
+	crypto_core_hchacha20(key, (void *)in, chain, NULL);
+	xft_seal_open(&s, 9);
+	for (uint8_t i = 1; i <= XFT_SEAL_BATCH / 2; i++) {
+		crypto_shorthash_siphashx24(want, &i, 1, key);
+		assert_memory_equal(s.stream + 2 * (i - 1), want, 16);
+	}
+	crypto_shorthash_siphashx24(want, (const uint8_t *)"", 1, key);
+	assert_memory_equal(s.key, want, 16);
+	in[0] = XFT_SEAL_NEXT;
+	crypto_core_hchacha20(key, (void *)in, chain, NULL);
+	assert_memory_equal(s.chain, key, 32);
+}
+
+/* ---- records that nobody touched ---- */
+
+static void test_round_trip(void **state)
+{
+	for (int kind = XFT_RING_MAIN; kind <= XFT_RING_NMI; kind++) {
+		struct fake_ring f;
+		uint64_t n = 0;
+
+		fake_ring_open(&f, SHIFT, NR);
+		f.hdr->kind = f.r.kind = kind;
+		fake_ring_seal(&f);
+		for (int i = 0; i < 400; i++) {
+			push(&f, &n, rnd(60));
+			if (i % 3)
+				assert_int_equal(drain(&f), 0);
+			/* The idle timer. */
+			if (i % 17 == 0)
+				xft_ring_close(f.w, n, 0, f.mask);
+		}
+		finish(&f, n);
+		assert_int_equal(drain(&f), 0);
+		assert_int_equal(ring_check_end(&f.r, NULL), 0);
+		assert_int_equal(f.r.bad + f.r.gaps + f.r.lost, 0);
+		assert_int_equal(f.r.accepted, n + f.tasks);
+		fake_ring_close(&f);
+	}
+}
+
+static void test_lapped(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0;
+
+	start(&f, NR);
+	for (int i = 0; i < 30; i++) {
+		push(&f, &n, rnd(6000));
+		assert_int_equal(drain(&f), 0);
+	}
+	finish(&f, n);
+	assert_int_equal(drain(&f), 0);
+	assert_int_equal(ring_check_end(&f.r, NULL), 0);
+	assert_true(f.r.lost);
+	assert_int_equal(f.r.bad + f.r.gaps, 0);
+	assert_int_equal(f.r.accepted + f.r.lost, n + f.tasks);
+	fake_ring_close(&f);
+}
+
+/* Nothing was recorded: a ring says even that. */
+static void test_empty(void **state)
+{
+	struct fake_ring f;
+
+	start(&f, NR);
+	finish(&f, 1);
+	assert_int_equal(drain(&f), 0);
+	assert_int_equal(ring_check_end(&f.r, NULL), 0);
+	assert_int_equal(f.r.accepted, 0);
+	fake_ring_close(&f);
+
+	start(&f, NR);
+	assert_true(ring_check_end(&f.r, NULL) < 0);
+	fake_ring_close(&f);
+}
+
+/* Who claims to be at the end of time does not make us count up to there. */
+static void test_seek(void **state)
+{
+	uint8_t seed[UNSEAL_SEED] = { 1 };
+	struct unseal *u = unseal_create(seed, 0, 0, NULL);
+	const struct xft_sub sub = { 0 };
+	struct xf_err err;
+
+	assert_int_equal(unseal_open(u, 3, &sub, NULL), 0);
+	assert_int_equal(unseal_open(u, 3, &sub, &err), -ERANGE);
+	assert_int_equal(unseal_open(u, 1ull << 62, &sub, &err), -ERANGE);
+	assert_int_equal(unseal_open(u, 4 + UNSEAL_SEEK_MAX + 1, &sub, &err),
+			 -ERANGE);
+	assert_int_equal(unseal_open(u, 1000, &sub, NULL), 0);
+	unseal_destroy(u);
+}
+
+static void test_wrong_seed(void **state)
+{
+	for (int bit = 0; bit < 256; bit++) {
+		struct fake_ring f;
+		uint64_t n = 0;
+
+		start(&f, NR);
+		push(&f, &n, 10);
+		ring_deinit(&f.r);
+		f.seed[bit / 8] ^= 1 << bit % 8;
+		assert_int_equal(ring_init(&f.r, &f.g.mf, FAKE_RING_GPA, NULL),
+				 0);
+		assert_int_equal(ring_seal(&f.r, f.seed, NULL), 0);
+		(void)drain(&f);
+		assert_int_equal(f.r.accepted, 0);
+		assert_true(f.r.bad);
+		fake_ring_close(&f);
+	}
+}
+
+/* ---- every bit ---- */
+
+/* Every bit of the records of a trace of 6,000. */
+static void test_every_bit(void **state)
+{
+	static uint64_t copy[SIZE / 8];
+	uint64_t n = 0, bits = 0, records = 0, missed = 0;
+	struct unseal before;
+	struct fake_ring f;
+
+	start(&f, 64);
+	push(&f, &n, 6000);
+	finish(&f, n);
+	for (uint64_t nr = 0; nr << SHIFT < f.w->head; nr++) {
+		struct xft_sub *sub = f.subs[nr];
+		uint32_t words = (sub->used - sizeof(*sub)) / 8, len;
+		struct unseal *u = f.r.seal;
+		uint64_t clear;
+
+		memcpy(copy, sub + 1, sub->used - sizeof(*sub));
+		assert_int_equal(unseal_open(u, nr, sub, NULL), 0);
+		for (uint32_t i = 0; i < words; i += len) {
+			before = *u;
+			len = unseal_record(u, copy + i, words - i, &clear,
+					    true);
+			assert_true(len);
+			records++;
+			for (uint32_t b = 0; b < len * 64; b++, bits++) {
+				struct unseal again = before;
+
+				copy[i + b / 64] ^= 1ull << b % 64;
+				missed += unseal_record(&again, copy + i,
+							words - i, &clear,
+							true) != 0;
+				copy[i + b / 64] ^= 1ull << b % 64;
+			}
+		}
+	}
+	assert_true(records >= 6000);
+	assert_true(bits > 6000 * 24 * 8);
+	assert_int_equal(missed, 0);
+	fake_ring_close(&f);
+}
+
+/* Every bit of the headers, as the reader finds them. */
+static void test_every_header_bit(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0;
+
+	start(&f, NR);
+	push(&f, &n, 600);
+	finish(&f, n);
+	for (uint64_t nr = 0; nr << SHIFT < f.w->head; nr++)
+		for (size_t b = 0; b < sizeof(struct xft_sub) * 8; b++) {
+			uint8_t *p = (uint8_t *)f.subs[nr] + b / 8;
+
+			ring_deinit(&f.r);
+			assert_int_equal(ring_init(&f.r, &f.g.mf, FAKE_RING_GPA,
+						   NULL), 0);
+			assert_int_equal(ring_seal(&f.r, f.seed, NULL), 0);
+			*p ^= 1 << b % 8;
+			(void)drain(&f);
+			(void)ring_check_end(&f.r, NULL);
+			*p ^= 1 << b % 8;
+			/*
+			 * Where the newest ends is head's to say; its own word
+			 * for that is not read before there is another one.
+			 */
+			if (f.r.bad || f.r.gaps)
+				continue;
+			assert_int_equal(nr, f.w->head >> SHIFT);
+			assert_in_range(b / 8, offsetof(struct xft_sub, used),
+					offsetof(struct xft_sub, reserved) - 1);
+		}
+	fake_ring_close(&f);
+}
+
+/* ---- an intruder ---- */
+
+/*
+ * What the guest's memory holds at the moment of compromise, and what the host
+ * has read by then. What the intruder knows beyond that is all in the open: the
+ * format, and the plaintext of each record.
+ */
+struct moment {
+	struct fake_ring f;
+	uint8_t ram[SIZE * (NR + 1)];
+	struct ring reader;
+	struct unseal unsealer;
+	struct xft_seal seal;
+	uint64_t n;
+	uint64_t from, to;	/* bytes of records, in the open sub-buffer,
+				 * that the host has not read */
+};
+
+static void save(struct moment *m)
+{
+	memcpy(m->ram, m->f.hdr, SIZE);
+	for (int i = 0; i < NR; i++)
+		memcpy(m->ram + (i + 1) * SIZE, m->f.subs[i], SIZE);
+	/* So many that nothing is diagnosed any more: there is no time. */
+	m->f.r.bad = PAST_DIAGNOSIS;
+	m->reader = m->f.r;
+	m->unsealer = *m->f.r.seal;
+	m->seal = m->f.seal;
+}
+
+static void restore(struct moment *m)
+{
+	memcpy(m->f.hdr, m->ram, SIZE);
+	for (int i = 0; i < NR; i++)
+		memcpy(m->f.subs[i], m->ram + (i + 1) * SIZE, SIZE);
+	m->f.r = m->reader;
+	*m->f.r.seal = m->unsealer;
+	m->f.seal = m->seal;
+}
+
+/* The @i-th of the records that the host has not read. */
+static uint64_t *victim(struct moment *m, uint64_t i)
+{
+	return (uint64_t *)(m->f.w->data + m->from + i * CALL);
+}
+
+static uint64_t victims(const struct moment *m)
+{
+	return (m->to - m->from) / CALL;
+}
+
+static void edit(struct moment *m)
+{
+	uint64_t *v = victim(m, rnd(victims(m)));
+
+	/* XOR is malleable: this one names another function. */
+	v[rnd(2)] ^= 1 + rnd(-2ull);
+	if (rnd(2))
+		v[2] = rnd(-1ull);
+}
+
+static void swap(struct moment *m)
+{
+	uint64_t i = rnd(victims(m)), j = (i + 1 + rnd(victims(m) - 1)) %
+					  victims(m);
+	uint64_t *a = victim(m, i), *b = victim(m, j), t[3];
+
+	memcpy(t, a, CALL);
+	memcpy(a, b, CALL);
+	memcpy(b, t, CALL);
+}
+
+static void replay(struct moment *m)
+{
+	uint64_t i = 1 + rnd(victims(m) - 1);
+
+	memcpy(victim(m, i), victim(m, rnd(i)), CALL);
+}
+
+static void delete(struct moment *m)
+{
+	uint64_t i = rnd(victims(m) - 1);
+
+	memmove(victim(m, i), victim(m, i + 1), m->to - m->from - (i + 1) * CALL);
+	m->f.w->head -= CALL;
+}
+
+/* A lie with a tag that is good, for another place (CVE-2023-31439). */
+static void reseal(struct moment *m)
+{
+	struct xft_seal copy = m->f.seal;
+	uint64_t *v = victim(m, rnd(victims(m)));
+	uint64_t r, z;
+
+	for (uint64_t i = rnd(64); i; i--)
+		(void)xft_seal_take(&copy);
+	r = xft_seal_take(&copy);
+	z = xft_seal_take(&copy);
+	v[0] = fake_first(1) ^ xft_seal_take(&copy);
+	v[1] = fake_second(1) ^ xft_seal_take(&copy);
+	v[2] = xft_mac_end(xft_mac_add(xft_mac_add(1, r, v[1]), r, v[0]), r, z);
+}
+
+/* Forget the newest ones and go on as if they had never been. */
+static void truncate_and_go_on(struct moment *m)
+{
+	m->f.w->head -= CALL * (1 + rnd(victims(m)));
+	push(&m->f, &(uint64_t){ m->n }, 1 + rnd(300));
+}
+
+/* Forget them, and have the module close the sub-buffer (CVE-2023-31438). */
+static void truncate_and_close(struct moment *m)
+{
+	m->f.w->head -= CALL * (1 + rnd(victims(m)));
+	xft_ring_close(m->f.w, m->n, 0, m->f.mask);
+	push(&m->f, &(uint64_t){ m->n }, rnd(3));
+}
+
+/* Close it where it suits, without a word, and open the next. */
+static void truncate_and_leave(struct moment *m)
+{
+	struct xft_ring *w = m->f.w;
+	uint64_t cut = CALL * (1 + rnd(victims(m)));
+
+	w->head -= cut;
+	w->sub->used = w->data + w->head - (uint64_t)w->sub;
+	w->records = w->sub->records_before + xft_ring_in_sub(w, m->f.mask);
+	w->sub = NULL;
+	push(&m->f, &(uint64_t){ m->n }, 1 + rnd(300));
+}
+
+/* Say that they were overwritten, though there was room. */
+static void false_loss(struct moment *m)
+{
+	struct xft_ring *w = m->f.w;
+
+	w->sub->used = rnd(2) ? sizeof(struct xft_sub) : m->from & (SIZE - 1);
+	if (rnd(2))
+		w->sub->seq += NR;
+	w->records += rnd(100);
+	xft_ring_close(w, m->n, 0, m->f.mask);
+	w->records += rnd(100);
+	push(&m->f, &(uint64_t){ m->n }, 1 + rnd(200));
+}
+
+/* The same, and have the module close all as if that were the end. */
+static void false_end(struct moment *m)
+{
+	m->f.w->head = m->from;
+	xft_ring_finish(m->f.w, m->n, m->f.mask);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(struct moment *m);
+} attacks[] = {
+	{ "edit", edit },
+	{ "swap", swap },
+	{ "replay", replay },
+	{ "delete", delete },
+	{ "re-seal with the current key", reseal },
+	{ "truncate and go on", truncate_and_go_on },
+	{ "truncate and close", truncate_and_close },
+	{ "truncate and leave", truncate_and_leave },
+	{ "false loss", false_loss },
+	{ "false end", false_end },
+};
+
+/* The host reads on, and sees the end. Is anything wrong? */
+static bool is_found(struct moment *m, bool finish_it)
+{
+	uint64_t refused = drain(&m->f);
+
+	if (finish_it) {
+		finish(&m->f, m->n + 10000);
+		refused += drain(&m->f);
+	}
+	return refused || m->f.r.bad > PAST_DIAGNOSIS || m->f.r.gaps ||
+	       ring_check_end(&m->f.r, NULL) < 0;
+}
+
+/* Go to a moment with at least three calls that the host has not read. */
+static void reach(struct moment *m)
+{
+	struct fake_ring *f = &m->f;
+
+	const struct xft_sub *sub;
+	uint64_t odd;
+
+	do {
+		uint64_t calls = 3 + rnd(40);
+
+		push(f, &m->n, 1 + rnd(60));
+		assert_int_equal(drain(f), 0);
+		sub = f->w->sub;
+		odd = f->w->odd;
+		m->from = f->w->head;
+		while (calls--)
+			fake_ring_push(f, ++m->n);
+		m->to = f->w->head;
+		/* Not if a turn, or another task, came in between. */
+	} while (f->w->sub != sub || f->w->odd != odd);
+}
+
+static void test_compromise(void **state)
+{
+	uint64_t undetected = 0;
+	struct moment m = { 0 };
+
+	start(&m.f, NR);
+	for (int i = 0; i < 10000; i++) {
+		reach(&m);
+		save(&m);
+		for (size_t a = 0; a < sizeof(attacks) / sizeof(*attacks); a++) {
+			attacks[a].fn(&m);
+			if (!is_found(&m, attacks[a].fn != false_end)) {
+				print_message("%s: not found\n",
+					      attacks[a].name);
+				undetected++;
+			}
+			restore(&m);
+		}
+		/* And what nobody touched is good. */
+		if (i % 100 == 0) {
+			assert_false(is_found(&m, true));
+			restore(&m);
+		}
+	}
+	assert_int_equal(undetected, 0);
+	fake_ring_close(&m.f);
+}
+
+/* The past cannot be computed from what is left: it is not there. */
+static void test_wiped(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0, used;
+
+	start(&f, NR);
+	for (int i = 0; i < 1000; i++) {
+		push(&f, &n, rnd(40) + 1);
+		used = f.seal.used;
+		for (uint64_t w = 0; w < used; w++)
+			assert_int_equal(f.seal.stream[w], 0);
+	}
+	fake_ring_close(&f);
+}
+
+/* What was done is called by its name. */
+static void test_diagnosis(void **state)
+{
+	static const struct {
+		void (*fn)(struct moment *m);
+		enum unseal_fault want;
+	} cases[] = {
+		{ edit, UNSEAL_EDITED },
+		{ delete, UNSEAL_DROPPED },
+		{ replay, UNSEAL_REPLAYED },
+		{ truncate_and_leave, UNSEAL_TRUNCATED },
+	};
+	struct moment m = { 0 };
+
+	start(&m.f, NR);
+	for (int i = 0; i < 20; i++) {
+		reach(&m);
+		save(&m);
+		for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+			m.f.r.bad = 0;
+			cases[c].fn(&m);
+			(void)is_found(&m, true);
+			if (!m.f.r.faults[cases[c].want])
+				fail_msg("not called %s",
+					 unseal_fault_name(cases[c].want));
+			restore(&m);
+		}
+	}
+	fake_ring_close(&m.f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_primitives),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_lapped),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_seek),
+		cmocka_unit_test(test_wrong_seed),
+		cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_every_header_bit),
+		cmocka_unit_test(test_compromise),
+		cmocka_unit_test(test_wiped),
+		cmocka_unit_test(test_diagnosis),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
