@@ -334,8 +334,9 @@ void cage_allow_fd(struct cage *c, int fd)
 		return;
 	a.allowed_access = c->handled & (S_ISDIR(st.st_mode) ? OF_FOLDERS :
 							       OF_FILES);
-	/* Refused for what has no place to be found at, like a memfd: these
-	 * are let through by Landlock anyway.
+	/*
+	 * Refused for what has no place to be found at, like a memfd: Landlock
+	 * lets these through anyway.
 	 */
 	(void)syscall(__NR_landlock_add_rule, c->fd,
 		      LANDLOCK_RULE_PATH_BENEATH, &a, 0);
