@@ -439,28 +439,53 @@ static int finish(struct job *j, struct xf_err *err)
 	return rc < 0 ? rc : write_result(j, rc, err);
 }
 
-/* Results of earlier must not be taken for those of now. */
-static int make_output(struct job *j, struct xf_err *err)
+/*
+ * Results of earlier must not be taken for those of now; but what lies in a folder
+ * that no batch has made is somebody's, such as all traces that there are.
+ */
+static int clear_output(const struct job *j, struct xf_err *err)
 {
 	static const char *const files[] = {
-		"trace_graph.txt", "check.json", "check.sarif", "junit.xml",
-		"result.json", "log.txt", "console.log", "traces.store",
+		"result.json", "trace_graph.txt", "check.json", "check.sarif",
+		"junit.xml", "log.txt", "console.log", "traces.store",
 	};
-	_cleanup_free_ char *log = state_join(j->output, "log.txt", NULL);
-	int rc = io_make_folders(j->output, 0777, err);
+	bool ours = false;
 
-	if (rc)
-		return rc;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		_cleanup_free_ char *path = state_join(j->output, files[i],
 						       NULL);
 
-		if (unlink(path) && errno != ENOENT)
+		if (j->check.store && !strcmp(files[i], "traces.store"))
+			continue;
+		if (access(path, F_OK))
+			continue;
+		ours = ours || !i;
+		if (!ours)
+			return xf_fail(err, -EEXIST, "%s is there, but no "
+				       "result.json of a batch: choose another "
+				       "--output", path);
+		if (unlink(path))
 			return xf_fail_errno(err, "%s", path);
 	}
+	return 0;
+}
+
+static int make_output(struct job *j, struct xf_err *err)
+{
+	_cleanup_free_ char *log = state_join(j->output, "log.txt", NULL);
+	int rc = io_make_folders(j->output, 0777, err);
+
+	rc = rc ? rc : clear_output(j, err);
+	if (rc)
+		return rc;
 	j->store = j->check.store ? strdup(j->check.store) :
 				    state_join(j->output, "traces.store", NULL);
-	return steps_init(&j->steps, log, err);
+	rc = steps_init(&j->steps, log, err);
+	if (rc)
+		return rc;
+	/* Holds if we are killed before we know better. */
+	rc = write_result(j, VERDICT_UNKNOWN, err);
+	return rc < 0 ? rc : 0;
 }
 
 static int run_job(struct job *j, struct xf_err *err)

@@ -61,3 +61,6 @@ fails "an error in the file" 2 "bad.batch:3:1: there is no 'runn'" "$xft" batch 
 check "a guest that is not there: 2" ends 2 \
 	"$xft" batch -g nothing -f sys_read -w 1 -o absent
 check "a guest that is not there: complete" complete absent
+mkdir mine && echo all >mine/traces.store
+check "a folder of others: 2" ends 2 "$xft" batch -g x -f sys_read -w 1 -o mine
+check "a folder of others: untouched" [ "$(cat mine/traces.store)" = all ]
