@@ -38,14 +38,14 @@ put_all() {
 check_now() { # STATUS RULE...
 	local want=$1 rc TIMEFORMAT='%U %S'
 	shift
-	{ time "$xft" -q check --live >found.txt 2>err.txt; } 2>cost.txt
+	{ time "$xft" -q check --live --json >found.json 2>err.txt; } 2>cost.txt
 	rc=$?
-	sed 's/^/# /' found.txt err.txt | cut -c1-150 |
-		grep -v '^# not-checked'
+	jq -r '.findings[] | "\(.rule): \(.text)"' found.json >found.txt
+	sed 's/^/# /' found.txt err.txt | grep -v '^# not-checked'
 	[ $rc = "$want" ] || { echo "# exit status $rc"; return 1; }
 	awk '{ exit !($1 + $2 < 1) }' cost.txt ||
 		{ echo "# took $(cat cost.txt) s"; return 1; }
-	sed -n 's/^\([a-z-]*\): .*/\1/p' found.txt | sort -u >rules.txt
+	jq -r '.findings[].rule' found.json | sort -u >rules.txt
 	printf '%s\n' not-checked "$@" | sort -u | cmp -s - rules.txt
 }
 
