@@ -137,6 +137,8 @@ no_false_alarm() {
 		until rmmod ok_livepatch 2>/dev/null; do :; done'
 	check "$kernel modules come and go: nothing is found" modules_move
 	"$xft" -q on sys_openat -e sched:sched_switch
+	# What it has recorded is checked as well, and is not to be empty.
+	in_guest 'ls /proc >/dev/null'
 	check "$kernel our own tracing: nothing is found" check_now 0
 	"$xft" -q off
 }
