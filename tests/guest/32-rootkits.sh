@@ -38,14 +38,14 @@ put_all() {
 check_now() { # STATUS RULE...
 	local want=$1 rc TIMEFORMAT='%U %S'
 	shift
-	{ time "$xft" -q check --live >found.txt 2>err.txt; } 2>cost.txt
+	{ time "$xft" -q check --live --json >found.json 2>err.txt; } 2>cost.txt
 	rc=$?
-	sed 's/^/# /' found.txt err.txt | cut -c1-150 |
-		grep -v '^# not-checked'
+	jq -r '.findings[] | "\(.rule): \(.text)"' found.json >found.txt
+	sed 's/^/# /' found.txt err.txt | grep -v '^# not-checked'
 	[ $rc = "$want" ] || { echo "# exit status $rc"; return 1; }
 	awk '{ exit !($1 + $2 < 1) }' cost.txt ||
 		{ echo "# took $(cat cost.txt) s"; return 1; }
-	sed -n 's/^\([a-z-]*\): .*/\1/p' found.txt | sort -u >rules.txt
+	jq -r '.findings[].rule' found.json | sort -u >rules.txt
 	printf '%s\n' not-checked "$@" | sort -u | cmp -s - rules.txt
 }
 
@@ -137,6 +137,8 @@ no_false_alarm() {
 		until rmmod ok_livepatch 2>/dev/null; do :; done'
 	check "$kernel modules come and go: nothing is found" modules_move
 	"$xft" -q on sys_openat -e sched:sched_switch
+	# What it has recorded is checked as well, and is not to be empty.
+	in_guest 'ls /proc >/dev/null'
 	check "$kernel our own tracing: nothing is found" check_now 0
 	"$xft" -q off
 }
