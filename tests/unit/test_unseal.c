@@ -538,6 +538,27 @@ static void test_compromise(void **state)
 	fake_ring_close(&m.f);
 }
 
+/* Sealed with keys that are still good, and nonsense all the same. */
+static void test_bad_close(void **state)
+{
+	for (int after = 0; after < 2; after++) {
+		struct fake_ring f;
+		uint64_t n = 0;
+
+		start(&f, NR);
+		push(&f, &n, 20);
+		/* A count that is not so; or one more record behind it. */
+		xft_ring_seal_close(f.w, n, xft_ring_in_sub(f.w, f.mask) + !after,
+				    0);
+		if (after)
+			xft_ring_call_slow(f.w, n, fake_first(n),
+					   fake_second(n), f.mask);
+		(void)drain(&f);
+		assert_int_equal(f.r.bad, 1);
+		fake_ring_close(&f);
+	}
+}
+
 /* The past cannot be computed from what is left: it is not there. */
 static void test_wiped(void **state)
 {
@@ -733,6 +754,7 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_every_header_bit),
 		cmocka_unit_test(test_compromise),
+		cmocka_unit_test(test_bad_close),
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_diagnosis),
 		cmocka_unit_test(test_stored),
