@@ -67,7 +67,8 @@ static __always_inline void xft_sip(u64 *v, int a, int c, int m, int n)
 /* Of two at a time: a processor waits for neither. */
 static __always_inline void xft_sip_rounds(u64 *v, u64 *w, int rounds)
 {
-	while (rounds--) {
+#pragma GCC unroll 4
+	for (int i = 0; i < rounds; i++) {
 		xft_sip(v, 0, 2, 13, 16);
 		xft_sip(w, 0, 2, 13, 16);
 		xft_sip(v, 2, 0, 17, 21);

@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "fake_ring.h"
+#include "merge.h"
 #include "xft_mac.h"
 
 #define SHIFT 12
@@ -537,6 +538,27 @@ static void test_compromise(void **state)
 	fake_ring_close(&m.f);
 }
 
+/* Sealed with keys that are still good, and nonsense all the same. */
+static void test_bad_close(void **state)
+{
+	for (int after = 0; after < 2; after++) {
+		struct fake_ring f;
+		uint64_t n = 0;
+
+		start(&f, NR);
+		push(&f, &n, 20);
+		/* A count that is not so; or one more record behind it. */
+		xft_ring_seal_close(f.w, n, xft_ring_in_sub(f.w, f.mask) + !after,
+				    0);
+		if (after)
+			xft_ring_call_slow(f.w, n, fake_first(n),
+					   fake_second(n), f.mask);
+		(void)drain(&f);
+		assert_int_equal(f.r.bad, 1);
+		fake_ring_close(&f);
+	}
+}
+
 /* The past cannot be computed from what is left: it is not there. */
 static void test_wiped(void **state)
 {
@@ -584,6 +606,141 @@ static void test_diagnosis(void **state)
 	fake_ring_close(&m.f);
 }
 
+/* ---- a stored trace ---- */
+
+static const char meta[] = "{\"session\": 1, \"tsc_khz\": 1000}";
+
+struct stored {
+	struct trace t;
+	uint64_t *spans[64]; /* the chunks */
+	size_t nr;
+};
+
+/* What the recorder makes of the ring. */
+static void store(struct stored *st, struct fake_ring *f)
+{
+	struct trace_seed seed = { .session = 1 };
+	struct ring_span span;
+
+	trace_init(&st->t);
+	st->nr = 0;
+	memcpy(seed.seed, f->seed, sizeof(seed.seed));
+	assert_int_equal(trace_add_chunk(&st->t, TRACE_META, meta,
+					 strlen(meta), NULL), 0);
+	assert_int_equal(trace_add_chunk(&st->t, TRACE_SEED, &seed,
+					 sizeof(seed), NULL), 0);
+	while (ring_next(&f->r, &span, NULL) > 0) {
+		struct trace_span head = {
+			.session = 1, .cpu = f->r.cpu, .kind = f->r.kind,
+			.nr = span.nr, .base_tsc = span.base_tsc,
+			.records_before = span.records_before,
+			.offset = span.offset, .len = span.len,
+		};
+		uint64_t *chunk = malloc(sizeof(head) + span.len);
+
+		memcpy(chunk, &head, sizeof(head));
+		memcpy(chunk + sizeof(head) / 8, span.data, span.len);
+		assert_true(ring_accept(&f->r, &span,
+					chunk + sizeof(head) / 8, &f->keys, 1,
+					NULL) >= 0);
+		assert_int_equal(trace_add_chunk(&st->t, TRACE_SPAN, chunk,
+						 sizeof(head) + head.len,
+						 NULL), 0);
+		st->spans[st->nr++] = chunk;
+	}
+}
+
+static void forget(struct stored *st)
+{
+	trace_deinit(&st->t);
+	while (st->nr)
+		free(st->spans[--st->nr]);
+}
+
+/* Draw it: what is wrong, and how many are verified. */
+static uint64_t merged(const struct stored *st, uint64_t *ret_verified)
+{
+	const struct record *r;
+	struct merge m;
+	uint64_t bad, last = 0, words[XFT_WORDS_MAX];
+
+	merge_init(&m, &st->t, &st->t.sessions[0]);
+	while (merge_next(&m, &r)) {
+		assert_true(r->tsc > last);
+		last = r->tsc;
+		if (r->type != XFT_EVENT)
+			continue;
+		for (uint32_t i = 0; i < r->len / 8; i++)
+			words[i] = r->data[i] ^ r->key;
+		for (uint32_t i = 0; i < r->len / 8; i++)
+			assert_int_equal(words[i], fake_word(r->tsc, i + 1));
+	}
+	*ret_verified = m.verified;
+	bad = m.bad_spans;
+	merge_deinit(&m);
+	return bad;
+}
+
+/* Drawing verifies once more, as a file may be changed. */
+static void test_stored(void **state)
+{
+	struct buf text = BUF_INIT;
+	uint64_t n = 0, verified;
+	struct fake_ring f;
+	struct stored st;
+
+	start(&f, 16);
+	push(&f, &n, 500);
+	finish(&f, n);
+	store(&st, &f);
+	assert_int_equal(trace_seal(&st.t, NULL), 0);
+	assert_int_equal(merged(&st, &verified), 0);
+	assert_int_equal(verified, n + f.tasks);
+	trace_tell_seal(&st.t.sessions[0], verified, &text);
+	assert_non_null(strstr(text.data, "records verified"));
+	buf_deinit(&text);
+	for (int i = 0; i < 300; i++) {
+		const struct trace_span *s;
+		uint64_t *chunk = st.spans[rnd(st.nr)], at, bit;
+
+		s = (const void *)chunk;
+		at = sizeof(*s) / 8 + rnd(s->len / 8);
+		bit = 1ull << rnd(64);
+		chunk[at] ^= bit;
+		assert_true(merged(&st, &verified) > 0);
+		assert_true(verified <= n + f.tasks);
+		chunk[at] ^= bit;
+	}
+	/* With another seed nothing is. */
+	st.t.sessions[0].seed.seed[0] ^= 1;
+	assert_true(merged(&st, &verified) > 0);
+	assert_int_equal(verified, 0);
+	forget(&st);
+	fake_ring_close(&f);
+}
+
+/* Damaged chunks of ours are refused. */
+static void test_chunks(void **state)
+{
+	struct trace_seed seed = { .session = 1 };
+	struct trace_span found = { .session = 1, .fault = UNSEAL_FAULTS };
+	struct trace t;
+
+	trace_init(&t);
+	assert_true(trace_add_chunk(&t, TRACE_SEED, &seed, sizeof(seed), NULL) <
+		    0);
+	assert_int_equal(trace_add_chunk(&t, TRACE_META, meta, strlen(meta),
+					 NULL), 0);
+	assert_true(trace_add_chunk(&t, TRACE_SEED, &seed, 8, NULL) < 0);
+	assert_true(trace_add_chunk(&t, TRACE_EVIDENCE, &found, sizeof(found),
+				    NULL) < 0);
+	found.fault = UNSEAL_DROPPED;
+	assert_int_equal(trace_add_chunk(&t, TRACE_EVIDENCE, &found,
+					 sizeof(found), NULL), 0);
+	assert_int_equal(t.sessions[0].evidence[UNSEAL_DROPPED], 1);
+	trace_deinit(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -597,8 +754,11 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_every_header_bit),
 		cmocka_unit_test(test_compromise),
+		cmocka_unit_test(test_bad_close),
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_diagnosis),
+		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
