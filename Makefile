@@ -64,7 +64,7 @@ MAIN	:= $(O)/obj/xftrace/main.o
 LIB	:= $(O)/obj/libxf.a
 
 .PHONY: all
-all: $(O)/xftrace
+all: $(O)/xftrace plugins
 
 # A tool that is missing is named before the first compiler error is.
 $(O)/.deps: scripts/need.sh
@@ -92,6 +92,14 @@ $(O)/xftrace: $(MAIN) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# What is loaded into QEMU: sees the contract, and nothing else of ours.
+PLUGINS	:= $(patsubst plugin/%.c,$(O)/%.so,$(wildcard plugin/*.c))
+
+$(O)/%.so: plugin/%.c $(wildcard plugin/*.h) abi/xft_dirty.h $(O)/.flags | $(O)/.deps
+	$(say) PLUGIN $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIC \
+		-fvisibility=hidden -shared -Iabi $(LDFLAGS) -o $@ $< -lpthread -ldl
+
 # Functions that a test program puts its own in the place of.
 WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
 WRAP_test_store_fail := calloc realloc strdup asprintf open fstat ftruncate \
@@ -109,6 +117,9 @@ $(O)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi tests) -MMD -MP \
 		-o $@ $< $(LIB) $(call wrap,$*) $(LIBS) -lcmocka
+
+.PHONY: plugins
+plugins: $(PLUGINS)
 
 .PHONY: unit-programs
 unit-programs: $(UNITBIN)
@@ -256,8 +267,10 @@ bench: setup-test
 	$(Q)O=$(O) bash tests/bench/run.sh
 
 .PHONY: install
-install: $(O)/xftrace
+install: $(O)/xftrace $(PLUGINS)
 	install -Dm755 $(O)/xftrace $(DESTDIR)$(PREFIX)/bin/xftrace
+	install -d $(DESTDIR)$(PREFIX)/lib/xftrace
+	install -m755 $(PLUGINS) $(DESTDIR)$(PREFIX)/lib/xftrace
 	for p in man/*.1 man/*.5 man/*.7; do [ ! -e $$p ] || install -Dm644 $$p \
 		$(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/$${p##*/}; done
 	install -Dm644 scripts/completion.bash \

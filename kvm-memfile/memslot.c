@@ -270,7 +270,8 @@ static int add_slot(struct memslots *ms, struct memslot s, struct xf_err *err)
 	    ms->nr == MAX_SLOTS)
 		return no_sense(s.gpa, err);
 	if (last && last->file == s.file && s.gpa == last->gpa + last->len &&
-	    s.off == last->off + last->len) {
+	    s.off == last->off + last->len &&
+	    s.hva == (last->hva ? last->hva + last->len : 0)) {
 		last->len += s.len;
 		return 0;
 	}
@@ -295,6 +296,7 @@ struct range {
 	uint64_t gpa, len;
 	uint64_t off;		/* in its memory region */
 	uint64_t hva;		/* QEMU's virtual address */
+	uint64_t ram_addr;
 	bool rom;
 	char *name;		/* memory region; borrowed from the text */
 };
@@ -392,7 +394,7 @@ static int add_range(struct memslots *ms, const struct vmas *v,
 	for (uint64_t done = 0; done < r->len; done += len) {
 		uint64_t hva = r->hva + done;
 		const struct vma *m = vmas_find(v, hva);
-		struct memslot s = { .gpa = r->gpa + done };
+		struct memslot s = { .gpa = r->gpa + done, .hva = hva };
 		int rc;
 
 		if (!m)
@@ -407,6 +409,8 @@ static int add_range(struct memslots *ms, const struct vmas *v,
 			len = r->len - done;
 		s.len = len;
 		s.off = m->off + (hva - m->start);
+		s.ram_addr = r->ram_addr == MEMSLOT_NO_RAM_ADDR ?
+				     r->ram_addr : r->ram_addr + done;
 		rc = find_file(ms, v, m, &s.file, err);
 		if (!rc)
 			rc = add_slot(ms, s, err);
@@ -458,10 +462,39 @@ static int locate(struct range *all, size_t nr, struct qmp *q,
 	return gpa_to_hva(q, r->gpa, &r->hva, err);
 }
 
+/*
+ * Where @r lies among QEMU's RAM blocks, as "info ramblock" has them:
+ *
+ *	  Block Name    PSize              Offset               Used ...
+ *	        ram0    4 KiB  0x0000000000000000 0x0000000020000000 ...
+ *
+ * Old machine types name the block after the object's path.
+ */
+static uint64_t ram_addr_of(const struct range *r, const char *blocks)
+{
+	const char *slash = strrchr(r->name, '/');
+	const char *name = slash ? slash + 1 : r->name;
+	size_t len = strlen(name);
+
+	for (const char *line = blocks; line; line = strchr(line, '\n')) {
+		const char *end;
+		uint64_t off;
+
+		line += strspn(line, " \n");
+		end = line + strcspn(line, " \n");
+		if ((size_t)(end - line) >= len &&
+		    !strncmp(end - len, name, len) &&
+		    (end - len == line || end[-len - 1] == '/') &&
+		    sscanf(end, " %*d %*s %" SCNx64, &off) == 1)
+			return off + r->off;
+	}
+	return MEMSLOT_NO_RAM_ADDR;
+}
+
 static int ask_qemu(struct memslots *ms, struct qmp *q, struct xf_err *err)
 {
 	_cleanup_(json_decrefp) json_t *memdevs = NULL;
-	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT, blocks = BUF_INIT;
 	_cleanup_(vmas_deinit) struct vmas v = { 0 };
 	_cleanup_free_ struct range *range = NULL;
 	size_t nr = 0;
@@ -473,6 +506,8 @@ static int ask_qemu(struct memslots *ms, struct qmp *q, struct xf_err *err)
 	if (!rc)
 		rc = qmp_hmp(q, "info mtree -f", &text, err);
 	if (!rc)
+		rc = qmp_hmp(q, "info ramblock", &blocks, err);
+	if (!rc)
 		rc = vmas_read(&v, ms->pid, err);
 	if (rc)
 		return rc;
@@ -483,6 +518,7 @@ static int ask_qemu(struct memslots *ms, struct qmp *q, struct xf_err *err)
 		if (!is_ram(&range[i], range, nr, memdevs))
 			continue;
 		rc = locate(range, i, q, err);
+		range[i].ram_addr = ram_addr_of(&range[i], blocks.data);
 		if (!rc)
 			rc = add_range(ms, &v, &range[i], err);
 		if (rc)
@@ -704,14 +740,16 @@ static int add_split(struct memslots *ms, size_t file, uint64_t off,
 		     uint64_t len, uint64_t lowmem, struct xf_err *err)
 {
 	uint64_t low = len < lowmem ? len : lowmem;
-	int rc = add_slot(ms, (struct memslot){ 0, low, off, file }, err);
+	struct memslot s = { .len = low, .off = off, .file = file,
+			     .ram_addr = MEMSLOT_NO_RAM_ADDR };
+	int rc = add_slot(ms, s, err);
 
-	if (!rc && len > low)
-		rc = add_slot(ms,
-			      (struct memslot){ FOUR_GIB, len - low, off + low,
-						file },
-			      err);
-	return rc;
+	if (rc || len <= low)
+		return rc;
+	s.gpa = FOUR_GIB;
+	s.len = len - low;
+	s.off = off + low;
+	return add_slot(ms, s, err);
 }
 
 /* The one shared mapping of @ram bytes, all of its pieces taken together. */

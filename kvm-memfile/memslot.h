@@ -41,7 +41,12 @@ struct memslot {
 	uint64_t len;		/* bytes */
 	uint64_t off;		/* in the file */
 	size_t file;		/* index into memslots.file */
+	uint64_t hva;		/* in QEMU's address space; 0: not known */
+	uint64_t ram_addr;	/* among all of QEMU's RAM blocks, which is how
+				 * its plugins see it; or MEMSLOT_NO_RAM_ADDR */
 };
+
+#define MEMSLOT_NO_RAM_ADDR UINT64_MAX
 
 struct memslot_file {
 	int fd;			/* owned, read-only */

@@ -62,6 +62,7 @@ int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
 		return xf_fail(err, -ERANGE, "ring header is no guest RAM");
 	new.head = (const uint64_t *)((const char *)page +
 				      offsetof(struct xft_ring_hdr, head));
+	new.head_gpa = gpa + offsetof(struct xft_ring_hdr, head);
 	*r = new;
 	return 0;
 }

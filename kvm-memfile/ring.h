@@ -39,7 +39,8 @@
 struct memfile;
 
 struct ring {
-	const uint64_t *head;	/* in guest RAM */
+	const uint64_t *head;	/* in guest RAM, and ... */
+	uint64_t head_gpa;	/* ... where that is */
 	const struct xft_sub *subs[XFT_MAX_SUBS]; /* in guest RAM */
 	uint32_t cpu;		/* guest CPU number, from 0 */
 	uint32_t kind;		/* enum xft_ring_kind */

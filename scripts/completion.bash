@@ -11,7 +11,7 @@ _xftrace_verbs() { # PROGRAM [VERB]
 
 _xftrace_options() { # PROGRAM VERB...
 	"$@" --help 2>/dev/null |
-		sed -nE 's/^  (-[a-zA-Z],|   ) --([a-z-]+)( .*)?$/--\2/p'
+		sed -nE 's/^  (-[a-zA-Z],|   ) --([a-z-]+)(\[.*\])?( .*)?$/--\2/p'
 }
 
 # What --help calls the value of an option: FILE, NAME, ...; empty for a flag.

@@ -7,6 +7,7 @@
 
 #include "io.h"
 #include "merge.h"
+#include "xft_page.h"
 
 /* Deeper stacks than the guest's shadow stack can only be made up. */
 #define MAX_FRAMES 512
@@ -17,6 +18,8 @@ struct frame {
 	struct call call;
 	uint64_t losses;	/* graph.losses when it began */
 	uint64_t *args;		/* owned; what call.args is */
+	struct dirty_set dirty, maybe; /* what call.dirty and so on are */
+	bool switches;		/* the scheduler: others run meanwhile */
 };
 
 struct task_state {
@@ -25,6 +28,7 @@ struct task_state {
 	char comm[17];		/* as the guest gave it */
 	struct frame *frames;
 	uint32_t nr, cap;
+	uint32_t switching;	/* frames that switch */
 	struct task_state *next; /* in the hash chain */
 };
 
@@ -39,6 +43,13 @@ struct graph {
 	uint32_t nr_tasks;
 	uint32_t sweep_at;	/* forget idle tasks when there are so many */
 	uint64_t losses;	/* how many times records were lost */
+	struct dirtyjoin join;
+	struct cpu_state {
+		struct task_state *task; /* of its last record, or NULL */
+		/* Pages that were harvested, in intervals that are not over. */
+		struct dirty_set maybe;
+		uint64_t maybe_end;
+	} cpu[XFT_MAX_CPUS];
 };
 
 static void set_comm(struct task_state *t, const char *comm)
@@ -70,6 +81,8 @@ static void free_tasks(struct graph *g, bool all)
 		}
 	}
 	g->last = NULL;
+	for (size_t i = 0; i < XFT_MAX_CPUS; i++)
+		g->cpu[i].task = NULL;
 	g->sweep_at = g->nr_tasks * 2 > MANY_TASKS ? g->nr_tasks * 2 :
 						     MANY_TASKS;
 }
@@ -103,22 +116,100 @@ found:
 	return t;
 }
 
+/* Sets move with their frames. */
+static void set_dirty(struct frame *f)
+{
+	f->call.dirty = f->dirty.nr ? &f->dirty : NULL;
+	f->call.maybe = f->maybe.nr ? &f->maybe : NULL;
+}
+
 static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 		      uint64_t tsc, uint32_t cpu)
 {
-	struct call *c = &t->frames[--t->nr].call;
+	struct frame *f = &t->frames[--t->nr];
+	struct call *c = &f->call;
 
 	c->parent = t->nr ? &t->frames[t->nr - 1].call : NULL;
 	c->end = how;
 	c->tsc_out = tsc;
 	c->cpu = cpu;
+	set_dirty(f);
+	t->switching -= f->switches;
 	if (how == CALL_CUT)
 		g->stats.cut++;
 	else if (how == CALL_OPEN)
 		g->stats.open++;
 	if (g->e)
 		g->e->ops->leave(g->e, c);
-	free(t->frames[t->nr].args);
+	free(f->args);
+	dirty_set_deinit(&f->dirty);
+	dirty_set_deinit(&f->maybe);
+}
+
+/*
+ * Did the innermost open call of @t write it? Not, if a program did, nor if the
+ * task gave the CPU to another one, of which nothing else is known, and the
+ * instruction is not in that very call.
+ */
+static bool is_its(struct graph *g, const struct task_state *t,
+		   const struct trace_dirty_record *r)
+{
+	uint64_t func = t->frames[t->nr - 1].call.func;
+	uint64_t start;
+
+	if (r->pc && !(r->pc >> 63))
+		return false;
+	if (!t->switching)
+		return true;
+	start = names_at(g->names, func)->start;
+	return names_at(g->names, r->pc)->start == start && start;
+}
+
+static void add_maybe(struct frame *f, const struct dirty_set *maybe)
+{
+	for (uint32_t i = 0; i < maybe->nr; i++)
+		dirty_set_add(&f->maybe, maybe->rec[i]);
+	f->maybe.more += maybe->more;
+}
+
+/* One page, which belongs before the record that is at hand. */
+static void dirty_page(struct graph *g, const struct dirty_page *d)
+{
+	struct cpu_state *cpu = &g->cpu[d->vcpu];
+	struct task_state *t = cpu->task;
+	struct frame *f = t && t->nr ? &t->frames[t->nr - 1] : NULL;
+
+	g->stats.dirty++;
+	if (d->lost > g->stats.dirty_lost)
+		g->stats.dirty_lost = d->lost;
+	if (!g->e)
+		return;
+	if (f && d->exact && !is_its(g, t, d->rec))
+		f = NULL;
+	/* A stack is the tracer's and the function's. */
+	if (d->exact && f && (d->rec->type == XFT_PAGE_STACK ||
+			      !dirty_is_tracer(d->rec, g->names)))
+		dirty_set_add(&f->dirty, d->rec);
+	if (!d->exact) {
+		dirty_set_add(&cpu->maybe, d->rec);
+		cpu->maybe_end = d->rec->pos;
+		if (f)
+			dirty_set_add(&t->frames[0].maybe, d->rec);
+	}
+	if (g->e->ops->dirty)
+		g->e->ops->dirty(g->e, d, f ? &f->call : NULL);
+}
+
+/* All pages of @cpu that were written before position @pos of its ring. */
+static void dirty_until(struct graph *g, uint32_t cpu, uint64_t pos)
+{
+	struct cpu_state *c = &g->cpu[cpu];
+	struct dirty_page d;
+
+	if (c->maybe.nr && pos > c->maybe_end)
+		dirty_set_deinit(&c->maybe);
+	while (dirtyjoin_next(&g->join, cpu, pos, &d))
+		dirty_page(g, &d);
 }
 
 static void unmask(uint64_t *dst, const struct record *r, uint32_t from)
@@ -151,6 +242,17 @@ static void take_result(struct frame *f, const struct record *r)
 	if (r->len > sizeof(*r->data) && f->args &&
 	    f->args[0] < f->call.nr_args)
 		keep_args(f, 1 + f->args[0], r, 1);
+}
+
+static void enter_dirty(struct graph *g, struct task_state *t, struct frame *f)
+{
+	const struct cpu_state *cpu = &g->cpu[f->call.cpu];
+
+	f->switches = !strcmp(names_at(g->names, f->call.func)->text,
+			      "__schedule");
+	t->switching += f->switches;
+	if (t->nr == 1 && cpu->maybe.nr)
+		add_maybe(f, &cpu->maybe);
 }
 
 static void enter(struct graph *g, struct task_state *t, const struct record *r,
@@ -190,6 +292,8 @@ static void enter(struct graph *g, struct task_state *t, const struct record *r,
 		.losses = g->losses,
 	};
 	t->nr++;
+	if (g->join.nr && g->e)
+		enter_dirty(g, t, f);
 	if (r->len && g->e)
 		keep_args(f, 0, r, 0);
 	if (next && next->type == XFT_RETURN && next->func == r->func &&
@@ -197,6 +301,10 @@ static void enter(struct graph *g, struct task_state *t, const struct record *r,
 		f->call.leaf = true;
 		f->call.tsc_out = next->tsc;
 		take_result(f, next);
+		if (g->join.nr && next->pos) {
+			dirty_until(g, next->cpu, next->pos);
+			set_dirty(f);
+		}
 	}
 	g->stats.calls++;
 	if (!names_at(g->names, r->func)->known)
@@ -303,6 +411,7 @@ static void run(struct graph *g, const struct trace *t,
 	struct merge m;
 
 	merge_init(&m, t, s);
+	dirtyjoin_init(&g->join, t, s);
 	while (merge_next(&m, &r)) {
 		struct task_state *task;
 
@@ -319,7 +428,11 @@ static void run(struct graph *g, const struct trace *t,
 			host_event(g, r->host);
 			continue;
 		}
+		if (r->pos)
+			dirty_until(g, r->cpu, r->pos);
 		task = find_task(g, r);
+		if (r->pos)
+			g->cpu[r->cpu].task = task;
 		if (r->type == XFT_EVENT)
 			event(g, task, r);
 		else if (r->type == XFT_ENTRY)
@@ -327,7 +440,12 @@ static void run(struct graph *g, const struct trace *t,
 		else
 			leave(g, task, r);
 	}
+	for (uint32_t i = 0; i < XFT_MAX_CPUS; i++)
+		dirty_until(g, i, UINT64_MAX);
 	close_open(g);
+	for (uint32_t i = 0; i < XFT_MAX_CPUS; i++)
+		dirty_set_deinit(&g->cpu[i].maybe);
+	dirtyjoin_deinit(&g->join);
 	g->stats.records = m.records;
 	g->stats.lost = m.lost;
 	g->stats.bad_spans = m.bad_spans;
@@ -347,6 +465,8 @@ static void add_stats(struct call_stats *sum, const struct call_stats *s)
 	sum->open += s->open;
 	sum->cut += s->cut;
 	sum->headless += s->headless;
+	sum->dirty += s->dirty;
+	sum->dirty_lost += s->dirty_lost;
 	sum->unknown += s->unknown;
 	sum->bad_spans += s->bad_spans;
 	sum->verified += s->verified;

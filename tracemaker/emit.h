@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "dirtyjoin.h"
 #include "err.h"
 #include "formats.h"
 #include "hostpages.h"
@@ -41,6 +42,10 @@ struct call {
 	const struct call *parent; /* the call around it, or NULL */
 	uint64_t func;
 	uint64_t caller;	/* return address; 0 when headless */
+	const struct dirty_set *dirty; /* pages that it wrote itself, in leave,
+				 * and in enter when leaf; or NULL */
+	const struct dirty_set *maybe; /* or calls around or within it did, or
+				 * what ran in between */
 	const uint64_t *args;	/* of a system call, as in xft_abi.h */
 	uint32_t nr_args;	/* words there; 0: not recorded */
 	bool has_result;	/* in leave, and in enter when leaf */
@@ -79,6 +84,8 @@ struct call_stats {
 	uint64_t open;
 	uint64_t cut;
 	uint64_t headless;
+	uint64_t dirty;		/* pages written, as often as was recorded */
+	uint64_t dirty_lost;
 	uint64_t unknown;	/* calls of addresses without a symbol */
 	uint64_t bad_spans;
 	uint64_t verified;	/* records that were sealed, and are good */
@@ -91,6 +98,7 @@ struct sink {
 	int fd;
 	int failed;		/* -errno of the first write that failed */
 	const char *beside;	/* temporary files go here: io_open_unnamed() */
+	const void *arg;	/* what the format is told by its user, or NULL */
 	/* All was written: go on with the file of the next session. */
 	int (*next)(struct sink *s, struct xf_err *err);
 };
@@ -118,6 +126,12 @@ struct emit_ops {
 	void (*event)(struct emitter *e, const struct event *ev);
 	/* Of the host, with what was lost before it; NULL: left out. */
 	void (*host_event)(struct emitter *e, const struct host_event *ev);
+	/*
+	 * A page was written, by @c, or, NULL, by nobody who is traced; if the
+	 * page was harvested, @c is one of those who may have. NULL: left out.
+	 */
+	void (*dirty)(struct emitter *e, const struct dirty_page *d,
+		      const struct call *c);
 	void (*lost)(struct emitter *e, uint32_t cpu, uint64_t records);
 	void (*end)(struct emitter *e, const struct call_stats *totals);
 	size_t state_size;	/* of the emitter's struct, which starts with

@@ -292,9 +292,31 @@ static void put_syscall(struct buf *b, const struct syscall *s,
 	buf_puts(b, " */");
 }
 
+/* Behind the end of a call that wrote memory, in a comment. */
+static void put_dirty(struct text *t, struct buf *b, const struct call *c)
+{
+	if (c->dirty) {
+		buf_puts(b, " /* dirtied ");
+		dirty_set_print(c->dirty, t->e.session, b);
+		buf_puts(b, " */");
+	}
+	if (c->maybe) {
+		buf_puts(b, " /* dirtied by this or others, ");
+		if (c->maybe->width_us == UINT32_MAX)
+			buf_puts(b, "who knows when, ");
+		else
+			buf_printf(b, "within %" PRIu32 ".%03" PRIu32 " ms, ",
+				   c->maybe->width_us / 1000,
+				   c->maybe->width_us % 1000);
+		dirty_set_print(c->maybe, t->e.session, b);
+		buf_puts(b, " */");
+	}
+}
+
 static bool plain(struct text *t, const struct call *c)
 {
-	return c->parent && !c->nr_args && names_at(&t->e.names, c->func)->known &&
+	return c->parent && !c->nr_args && !(c->leaf && c->dirty) &&
+	       names_at(&t->e.names, c->func)->known &&
 	       caller_is_parent(t, c);
 }
 
@@ -320,6 +342,8 @@ static void put_special(struct text *t, struct buf *b, const struct call *c)
 	}
 	buf_puts(b, c->leaf ? ";" : " {");
 	comment(t, b, c);
+	if (c->leaf)
+		put_dirty(t, b, c);
 }
 
 static bool enters_context(const struct call *c)
@@ -383,9 +407,14 @@ static void text_leave(struct emitter *e, const struct call *c)
 		else
 			buf_puts(b, "its beginning was not recorded");
 		buf_puts(b, " */");
+		put_dirty(t, b, c);
 		end_cold_line(t);
-	} else if (s) {
-		put_syscall(cold_line(t, p), s, c);
+	} else if (s || c->dirty || c->maybe) {
+		struct buf *b = cold_line(t, p);
+
+		if (s)
+			put_syscall(b, s, c);
+		put_dirty(t, b, c);
 		end_cold_line(t);
 	} else {
 		end_line(t, p);
@@ -531,6 +560,18 @@ static void put_host(const struct emitter *e, struct buf *b,
 		buf_printf(b, "%" PRIu64 " lost\n", s->host_lost);
 }
 
+static void put_writers(const struct emitter *e, struct buf *b,
+			const struct call_stats *s)
+{
+	if (!dirty_is_in_session(e->trace, e->session))
+		return;
+	buf_printf(b, "# dirty:     %" PRIu64 " records, %" PRIu64
+		      " lost, %s\n", s->dirty, s->dirty_lost,
+		   dirty_is_exact_session(e->trace, e->session) ?
+			   "exact: told at the very store" :
+			   "harvested: a call that is named may have done it");
+}
+
 static void text_begin(struct emitter *e, const struct call_stats *s)
 {
 	const struct trace_session *session = e->session;
@@ -587,6 +628,7 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 		buf_putc(b, '\n');
 	}
 	put_host(e, b, s);
+	put_writers(e, b, s);
 	if (s->unknown)
 		buf_printf(b, "# unknown:   %" PRIu64
 			      " calls of addresses without a symbol, marked ?\n",

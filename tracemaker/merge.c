@@ -19,6 +19,9 @@ struct merge_stream {
 	struct unseal *seal;	/* owned; NULL: xor */
 	uint64_t *clear;	/* sealed: of buf[0], then of buf[1]; owned */
 	uint64_t base_tsc;
+	uint32_t sub_shift;	/* 0: nobody asks for positions */
+	uint64_t pos;		/* of p, if somebody does; else 0 */
+	uint64_t at;		/* and of the record before it */
 	uint64_t records;	/* read or known to be lost: all before p */
 	uint64_t lost;		/* since the last record delivered */
 	uint32_t pid, tgid;
@@ -82,6 +85,8 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 		s->base_tsc = span->base_tsc;
 		s->offset = span->offset + span->len;
 		s->p = (const uint64_t *)(span + 1);
+		if (s->sub_shift)
+			s->pos = (span->nr << s->sub_shift) + span->offset;
 		s->end = s->p + span->len / 8;
 		return true;
 	}
@@ -136,6 +141,7 @@ static bool take_record(struct merge_stream *s, const uint64_t *p,
 		return false;
 	}
 	r->tsc = s->base_tsc + xft_delta(first);
+	r->pos = s->at;
 	r->lost = s->lost;
 	r->cpu = s->ring->cpu;
 	r->pid = s->pid;
@@ -200,6 +206,9 @@ static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 			continue;
 		}
 		s->p += taken;
+		s->at = s->pos;
+		if (s->sub_shift)
+			s->pos += taken * 8;
 		first = p[0] ^ s->key;
 		words = xft_words(first);
 		if (xft_type(first) == XFT_CLOSE)
@@ -268,6 +277,21 @@ static void prepare_unseal(struct merge_stream *s,
 		abort();
 }
 
+/* How positions in @ring count, if there are pages to be joined with it. */
+static uint32_t sub_shift_of(const struct trace *t,
+			     const struct trace_ring *ring)
+{
+	for (size_t i = 0; i < t->nr_writers; i++) {
+		const struct trace_writer *w = &t->writers[i];
+
+		if (ring->kind == XFT_RING_MAIN && w->vcpu == ring->cpu &&
+		    w->session == ring->session &&
+		    w->chunks[0]->sub_shift <= XFT_MAX_SUB_SHIFT)
+			return w->chunks[0]->sub_shift;
+	}
+	return 0;
+}
+
 /* The streams of a session, not yet begun. */
 static void make_streams(struct merge *m, const struct trace *t,
 			 const struct trace_session *session)
@@ -284,6 +308,7 @@ static void make_streams(struct merge *m, const struct trace *t,
 		s->ring = &t->rings[session->ring[i]];
 		if (session->sealed)
 			prepare_unseal(s, session->seed.seed);
+		s->sub_shift = sub_shift_of(t, s->ring);
 	}
 	/* A CPU's NMI ring interleaves with its main ring. */
 	for (size_t i = 0; i < m->nr_streams; i++)

@@ -28,6 +28,8 @@ struct record {
 	uint64_t func;		/* ENTRY, RETURN */
 	uint64_t caller;	/* ENTRY: return address in the caller */
 	uint64_t lost;		/* records missing in this ring before it */
+	uint64_t pos;		/* where in the CPU's main ring it begins, if
+				 * pages of that CPU were recorded; else 0 */
 	const uint64_t *data;	/* what follows the first two words of a call,
 				 * or the first of an EVENT; whole words, each
 				 * still masked with ... */

@@ -34,6 +34,7 @@ void trace_deinit(struct trace *t)
 		symtab_destroy(t->sessions[i].symbols);
 		json_decref(t->sessions[i].events);
 		json_decref(t->sessions[i].host);
+		json_decref(t->sessions[i].names);
 		free(t->sessions[i].ring);
 		explicit_bzero(&t->sessions[i].seed,
 			       sizeof(t->sessions[i].seed));
@@ -43,8 +44,11 @@ void trace_deinit(struct trace *t)
 	for (size_t i = 0; i < t->nr_host_cpus; i++)
 		free(t->host_cpus[i].pages);
 	secret_free(t->keys, t->cap_keys * sizeof(*t->keys));
+	for (size_t i = 0; i < t->nr_writers; i++)
+		free(t->writers[i].chunks);
 	free(t->rings);
 	free(t->host_cpus);
+	free(t->writers);
 	free(t->sessions);
 	json_decref(t->meta);
 	json_decref(t->end);
@@ -335,6 +339,74 @@ static int add_host_page(struct trace *t, const void *data, size_t len,
 	return 0;
 }
 
+static struct trace_writer *writer(struct trace *t, const struct trace_dirty *d)
+{
+	struct trace_writer *w;
+
+	for (size_t i = t->nr_writers; i-- > 0;) {
+		w = &t->writers[i];
+		if (w->session != d->session)
+			break;
+		if (w->vcpu == d->vcpu)
+			return w;
+	}
+	if (t->nr_writers == MAX_RINGS)
+		return NULL;
+	w = realloc(t->writers, (t->nr_writers + 1) * sizeof(*w));
+	if (!w)
+		abort();
+	t->writers = w;
+	w += t->nr_writers++;
+	*w = (struct trace_writer){ .session = d->session, .vcpu = d->vcpu };
+	return w;
+}
+
+static int add_dirty(struct trace *t, const void *data, size_t len,
+		     struct xf_err *err)
+{
+	const struct trace_dirty *d = data;
+	struct trace_writer *w;
+
+	if (len < sizeof(*d) || !d->nr ||
+	    (len - sizeof(*d)) / sizeof(struct trace_dirty_record) != d->nr ||
+	    (len - sizeof(*d)) % sizeof(struct trace_dirty_record) ||
+	    d->vcpu >= XFT_MAX_CPUS)
+		return xf_fail(err, -EBADMSG, "trace: damaged dirty pages");
+	if (!t->nr_sessions || d->session != last_session(t)->number)
+		return xf_fail(err, -EBADMSG,
+			       "trace: dirty pages of no session");
+	w = writer(t, d);
+	if (!w)
+		return xf_fail(err, -EBADMSG, "trace: too many vCPUs");
+	if (w->nr == w->cap)
+		w->chunks = grow(w->chunks, &w->cap, sizeof(*w->chunks));
+	w->chunks[w->nr++] = d;
+	return 0;
+}
+
+static int add_names(struct trace *t, const void *data, size_t len,
+		     struct xf_err *err)
+{
+	struct trace_session *s = last_session(t);
+	json_t *j = s ? parse(data, len, err) : NULL;
+
+	if (!s)
+		return xf_fail(err, -EBADMSG, "trace: names of no session");
+	if (!j)
+		return -EBADMSG;
+	if (!s->names)
+		s->names = json_array();
+	json_array_extend(s->names, json_object_get(j, "names"));
+	json_decref(j);
+	return 0;
+}
+
+const char *trace_page_name(const struct trace_session *s, uint32_t number)
+{
+	return number ? json_string_value(json_array_get(s->names, number - 1)) :
+			NULL;
+}
+
 int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		    size_t len, struct xf_err *err)
 {
@@ -363,6 +435,10 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		return add_host(t, data, len, err);
 	case TRACE_HOST_PAGE:
 		return add_host_page(t, data, len, err);
+	case TRACE_DIRTY:
+		return add_dirty(t, data, len, err);
+	case TRACE_NAMES:
+		return add_names(t, data, len, err);
 	default:
 		return 0;
 	}

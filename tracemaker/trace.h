@@ -51,6 +51,9 @@ enum trace_chunk {
 	TRACE_SEED,	/* struct trace_seed: the session's records are sealed */
 	TRACE_EVIDENCE,	/* struct trace_span, then bytes that stood there and
 			 * could not be unsealed; its fault says why */
+	TRACE_DIRTY,	/* struct trace_dirty, then its records */
+	TRACE_NAMES,	/* JSON: {"names": [...]}: more of the names that
+			 * those records have; the session's first is 1 */
 };
 
 /* "what" of a NOTE. */
@@ -108,6 +111,32 @@ struct trace_host_page {
 #define TRACE_HOST_PAGE_LOST	(1ULL << 31) /* events, before this page */
 #define TRACE_HOST_PAGE_COUNTED (1ULL << 30) /* how many stands behind it */
 
+/* Pages that a vCPU has written, in the order in which that was noticed. */
+struct trace_dirty {
+	uint32_t session;
+	uint32_t vcpu;		/* of the host; the guest's CPU of this number */
+	uint32_t source;	/* enum xftd_kind */
+	uint32_t nr;		/* records that follow */
+	uint64_t lost;		/* by all vCPUs, since the session began */
+	uint32_t sub_shift;	/* of the trace ring that positions are in */
+	uint32_t reserved;
+};
+
+struct trace_dirty_record {
+	uint64_t addr;		/* guest-physical; unless XFTD_RAM_ADDR */
+	uint64_t pc;		/* as in abi/xft_dirty.h, and so are the next */
+	uint64_t pos;
+	uint64_t time_ns;
+	uint64_t value;		/* depends on type */
+	uint32_t width;
+	uint32_t width_us;	/* harvested: since the harvest before */
+	uint32_t name;		/* number; 0: none */
+	uint8_t flags;		/* enum xftd_flags */
+	uint8_t size_shift;
+	uint8_t type;		/* enum xft_page_type */
+	uint8_t is_site;	/* not 0: where the kernel patches its code */
+};
+
 /* What META says of a session. Strings belong to the trace. */
 struct trace_session {
 	uint32_t number;
@@ -121,6 +150,7 @@ struct trace_session {
 	bool sealed;		/* it has a seed */
 	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks */
 	struct trace_span first_evidence; /* if there is any */
+	json_t *names;		/* array of strings, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
 	size_t nr_rings;
 };
@@ -142,6 +172,14 @@ struct trace_host_cpu {
 	size_t nr, cap;
 };
 
+/* All that one vCPU wrote in one session, oldest first. */
+struct trace_writer {
+	uint32_t session;
+	uint32_t vcpu;
+	const struct trace_dirty **chunks; /* owned array */
+	size_t nr, cap;
+};
+
 struct trace {
 	json_t *meta;		/* of the first session; never NULL when sealed */
 	json_t *end;		/* NULL: recording did not end properly */
@@ -152,6 +190,8 @@ struct trace {
 	size_t nr_rings;
 	struct trace_host_cpu *host_cpus; /* by session */
 	size_t nr_host_cpus;
+	struct trace_writer *writers; /* by session */
+	size_t nr_writers;
 	struct trace_key *keys;	/* by session, epoch */
 	size_t nr_keys, cap_keys;
 	uint64_t bytes;		/* of records */
@@ -177,6 +217,9 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
  */
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b);
+
+/* A name that a record of dirty pages has; NULL: none. As the guest gave it. */
+const char *trace_page_name(const struct trace_session *s, uint32_t number);
 
 /* A number, or a hex string, as JSON numbers are safe below 2^53 only. */
 uint64_t trace_u64(const json_t *obj, const char *name);

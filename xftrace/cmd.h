@@ -16,6 +16,7 @@ int cmd_off(int argc, char **argv, struct xf_err *err);
 int cmd_status(int argc, char **argv, struct xf_err *err);
 int cmd_report(int argc, char **argv, struct xf_err *err);
 int cmd_symbols(int argc, char **argv, struct xf_err *err);
+int cmd_dirty(int argc, char **argv, struct xf_err *err);
 int cmd_events(int argc, char **argv, struct xf_err *err);
 int cmd_ls(int argc, char **argv, struct xf_err *err);
 int cmd_show(int argc, char **argv, struct xf_err *err);

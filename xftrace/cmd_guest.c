@@ -29,6 +29,8 @@ static int guest_start(int argc, char **argv, struct xf_err *err)
 		  "RAM (default 512M)", 128 << 20, 1ULL << 40 },
 		{ "cpus", 'c', OPT_NUMBER, &o.cpus, "N",
 		  "CPUs (default 2)", 1, 255 },
+		{ "dirty", 0, OPT_FLAG, &o.dirty, NULL,
+		  "so that 'xftrace on --dirty' works", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {
@@ -141,10 +143,15 @@ static int guest_list(int argc, char **argv, struct xf_err *err)
 
 static int guest_args(int argc, char **argv, struct xf_err *err)
 {
+	_cleanup_free_ char *tcg = vm_find_part("dirty_tcg.so");
+	_cleanup_free_ char *kvm = vm_find_part("dirty_kvm.so");
 	uint64_t mem = 2ULL << 30;
+	bool dirty = false;
 	const struct opt opts[] = {
 		{ "mem", 'm', OPT_SIZE, &mem, "SIZE",
 		  "RAM of your guest (default 2G)", 1 << 20, 0 },
+		{ "dirty", 0, OPT_FLAG, &dirty, NULL,
+		  "and its writes ('xftrace on --dirty')", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {
@@ -175,8 +182,19 @@ static int guest_args(int argc, char **argv, struct xf_err *err)
 	       "#    memory-backend-memfd,id=ram,size=%" PRIu64
 	       "M,share=on does as well and leaves no\n"
 	       "#    file; several backends (-numa node,memdev=...) are fine.\n"
-	       "\n"
-	       "# 3. Build the module for the guest's kernel and load it there\n"
+	       "\n",
+	       mem >> 20, mem >> 20, mem >> 20);
+	if (dirty)
+		printf("#    To see what the guest writes: with the emulator\n"
+		       "\n"
+		       "  -plugin %s,dirty=/run/myguest/dirty\n"
+		       "\n"
+		       "#    and with KVM, before qemu-system-x86_64:\n"
+		       "\n"
+		       "  LD_PRELOAD=%s \\\n"
+		       "  XFTRACE_DIRTY=/run/myguest/dirty\n"
+		       "\n", tcg, kvm);
+	printf("# 3. Build the module for the guest's kernel and load it there\n"
 	       "\n"
 	       "  make guest KDIR=/usr/src/linux-headers-RELEASE\n"
 	       "  insmod xftrace.ko        # in the guest, as root\n"
@@ -184,9 +202,8 @@ static int guest_args(int argc, char **argv, struct xf_err *err)
 	       "# 4. Trace. Symbols are found in /boot/vmlinuz-RELEASE of this\n"
 	       "#    host or in guest RAM; --symbols FILE is better.\n"
 	       "\n"
-	       "  xftrace on --qmp /run/myguest/qmp.sock sys_open\n"
-	       "  xftrace off\n",
-	       mem >> 20, mem >> 20, mem >> 20);
+	       "  xftrace on%s --qmp /run/myguest/qmp.sock sys_open\n"
+	       "  xftrace off\n", dirty ? " --dirty" : "");
 	return 0;
 }
 

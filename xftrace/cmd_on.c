@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "cmd.h"
 #include "confine.h"
+#include "dirty.h"
 #include "log.h"
 #include "opt.h"
 #include "recorder.h"
@@ -70,6 +71,39 @@ static int check_mask(const char *name, bool *ret_sealed, struct xf_err *err)
 		       "--mask: there is no '%s', but sealed and xor", name);
 }
 
+/* "--dirty" and "--dirty=MODE": the best source there is must be able to. */
+static int open_dirty(const char *text, pid_t pid, struct dirty *d,
+		      struct dirtytrace_wish *wish, struct xf_err *err)
+{
+	enum xftd_mode mode = XFTD_ALL;
+	int rc;
+
+	if (!text)
+		return 0;
+	while (*text && mode && strcmp(text, dirtytrace_mode_name(mode)))
+		mode--;
+	if (!mode)
+		return xf_fail(err, OPT_MISUSE,
+			       "--dirty: '%s' is not first, calls or all",
+			       text);
+	rc = dirty_open(d, pid, err);
+	if (rc)
+		return xf_prefix(err, rc, "--dirty");
+	if (!*text)
+		mode = d->modes >> XFTD_CALLS & 1 ? XFTD_CALLS : XFTD_FIRST;
+	if (!(d->modes >> mode & 1))
+		return xf_fail(err, -EOPNOTSUPP,
+			       "--dirty=%s: the source, %s, cannot tell that: "
+			       "use --dirty=first", dirtytrace_mode_name(mode),
+			       d->name);
+	xf_info("dirty pages: %s, %s, mode %s", d->name,
+		dirty_is_exact(d->kind) ? "exact" : "harvested",
+		dirtytrace_mode_name(mode));
+	wish->source = d;
+	wish->mode = mode;
+	return 0;
+}
+
 int cmd_on(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(target_detach) struct target t = TARGET_INIT;
@@ -80,6 +114,9 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	uint64_t string_max = 128, commit = 10000000;
 	bool keep_stock = false, no_args = false, sealed;
 	const char *mask = "xor";
+	_cleanup_(dirty_close) struct dirty dirty = DIRTY_INIT;
+	struct dirtytrace_wish wish = { .interval_ns = 100000000 };
+	const char *dirty_mode = NULL;
 	const char *store = NULL, *name = NULL;
 	_cleanup_free_ char *path = NULL;
 	char trace[LAYOUT_NAME + 1];
@@ -91,6 +128,11 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		  "record this trace event (may be repeated)", 0, 0 },
 		{ "host", 0, OPT_LIST, &host_events, "PATTERN",
 		  "and these of the host, of the vCPUs (kvm:*)", 0, 0 },
+		{ "dirty", 0, OPT_OPTIONAL, &dirty_mode, "MODE",
+		  "and the pages that it writes (first, calls, all)", 0, 0 },
+		{ "dirty-interval", 0, OPT_DURATION, &wish.interval_ns, "TIME",
+		  "harvest them this often (default 100ms)", 1000000,
+		  600000000000 },
 		{ "guest", 'g', OPT_STRING, &where.guest, "NAME",
 		  "a guest of 'xftrace guest start'", 0, 0 },
 		{ "qmp", 0, OPT_STRING, &where.qmp, "SOCKET",
@@ -147,6 +189,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	rc = check_mask(mask, &sealed, err);
 	rc = rc ? rc : target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
+	rc = rc ? rc : open_dirty(dirty_mode, t.pid, &dirty, &wish, err);
 	rc = rc ? rc : confine_us(&t, store, host_events.nr, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);
@@ -160,6 +203,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		.nr_events = events.nr,
 		.host_events = host_events.item,
 		.nr_host_events = host_events.nr,
+		.dirty = wish,
 		.keep_stock = keep_stock,
 		.no_args = no_args,
 		.max_depth = depth,

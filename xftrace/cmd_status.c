@@ -46,6 +46,7 @@ static void print_mask(const json_t *j)
 
 static void print_text(const json_t *j)
 {
+	const json_t *dirty = json_object_get(j, "dirty");
 	const json_t *v;
 	size_t i;
 
@@ -66,6 +67,11 @@ static void print_text(const json_t *j)
 	if (num(j, "bad"))
 		printf("damaged       %" JSON_INTEGER_FORMAT " sub-buffers\n",
 		       num(j, "bad"));
+	if (dirty)
+		printf("dirty pages   %" JSON_INTEGER_FORMAT " records, %"
+		       JSON_INTEGER_FORMAT " lost (%s, mode %s)\n",
+		       num(dirty, "records"), num(dirty, "lost"),
+		       str(dirty, "source"), str(dirty, "mode"));
 	printf("ring fill     %.1f %%\n", 100 * real(j, "ring_fill"));
 	printf("oldest unread %.3f s\n", real(j, "oldest_unread_seconds"));
 	print_mask(j);

@@ -37,6 +37,7 @@ static const struct verb {
 	  "keep checking a running guest" },
 	{ "ls", cmd_ls, 0, "list traces" },
 	{ "show", cmd_show, 0, "what a trace holds" },
+	{ "dirty", cmd_dirty, 0, "which pages the guest wrote" },
 	{ "mv", cmd_mv, CAGE_WRITE, "give a trace another name" },
 	{ "rm", cmd_rm, CAGE_WRITE, "remove traces" },
 	{ "export", cmd_export, CAGE_WRITE, "copy a trace into a file" },

@@ -20,11 +20,13 @@ void opt_help(const struct usage *u)
 	printf("\n");
 	for (const struct opt *o = u->opts; o && o->name; o++) {
 		char left[64];
-		int n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
+		bool optional = o->type == OPT_OPTIONAL;
+		int n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s%s",
 				 o->letter ? '-' : ' ',
 				 o->letter ? o->letter : ' ',
 				 o->letter ? "," : " ", o->name,
-				 o->arg ? " " : "", o->arg ? o->arg : "");
+				 optional ? "[=" : o->arg ? " " : "",
+				 o->arg ? o->arg : "", optional ? "]" : "");
 
 		if (n < 30)
 			printf("%-30s %s\n", left, o->help);
@@ -106,6 +108,7 @@ static int set(const struct opt *o, char *text, struct xf_err *err)
 		*(bool *)o->value = true;
 		return 0;
 	case OPT_STRING:
+	case OPT_OPTIONAL:
 		*(const char **)o->value = text;
 		return 0;
 	case OPT_LIST:
@@ -190,7 +193,9 @@ int opt_parse(const struct usage *u, int argc, char **argv, struct xf_err *err)
 		if (o->type == OPT_FLAG && value)
 			return xf_fail(err, OPT_MISUSE, "--%s takes no value",
 				       o->name);
-		if (o->type != OPT_FLAG && !value) {
+		if (o->type == OPT_OPTIONAL && !value) {
+			value = "";
+		} else if (o->type != OPT_FLAG && !value) {
 			if (i + 1 == argc)
 				return xf_fail(err, OPT_MISUSE,
 					       "--%s needs a value", o->name);

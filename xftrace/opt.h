@@ -30,6 +30,7 @@
 enum opt_type {
 	OPT_FLAG,	/* bool */
 	OPT_STRING,	/* const char *, borrowed from argv */
+	OPT_OPTIONAL,	/* likewise, "" when given without "=value" */
 	OPT_LIST,	/* struct opt_list: may be given again and again */
 	OPT_NUMBER,	/* uint64_t */
 	OPT_SIZE,	/* uint64_t bytes: 4096, 64K, 4M, 1G */

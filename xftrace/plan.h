@@ -19,6 +19,7 @@
 
 #include <jansson.h>
 
+#include "dirtytrace.h"
 #include "target.h"
 #include "target_events.h"
 
@@ -30,6 +31,7 @@ struct recording_spec {
 	size_t nr_events;
 	char *const *host_events; /* of the host, for the vCPUs */
 	size_t nr_host_events;
+	struct dirtytrace_wish dirty; /* pages that the guest writes */
 	bool keep_stock;	/* leave readable copies of events in the guest */
 	uint32_t max_depth;
 	bool no_args;		/* calls only, not what they were given */

@@ -203,6 +203,9 @@ static json_t *status_json(struct server *s)
 		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings, "mask",
 		s->spec.sealed ? "sealed" : "xor", "faults", faults,
 		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9);
+	if (reply && dirtytrace_is_on(&s->rec.dirty))
+		json_object_set_new(reply, "dirty",
+				    dirtytrace_status(&s->rec.dirty));
 	if (reply && s->trouble.code)
 		json_object_set_new(reply, "trouble",
 				    json_string(s->trouble.msg));

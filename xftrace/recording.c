@@ -254,6 +254,7 @@ void recording_discard(struct recording *r)
 void recording_close(struct recording *r)
 {
 	hosttrace_stop(&r->host);
+	dirtytrace_stop(&r->dirty);
 	flusher_wait(&r->flusher, &r->j);
 	journal_close(&r->j);
 	store_close(&r->st);
@@ -325,6 +326,20 @@ static int drain_host(struct recording *r, struct xf_err *err)
 					    err);
 }
 
+/* It may end before the guest does; then the trace goes on without it. */
+static int drain_dirty(struct recording *r, struct xf_err *err)
+{
+	struct xf_err why;
+	int rc = r->full ? 0 : dirtytrace_read(&r->dirty, &r->j,
+					       r->key.session, &why);
+
+	if (rc == -EPIPE) {
+		recording_note(r, NULL, why.msg);
+		return 0;
+	}
+	return rc ? xf_fail(err, rc, "%s", why.msg) : 0;
+}
+
 static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
@@ -338,6 +353,7 @@ static int drain(struct recording *r, struct xf_err *err)
 					 sizeof(struct xft_sub) + 1;
 	}
 	rc = rc ? rc : drain_host(r, err);
+	rc = rc ? rc : drain_dirty(r, err);
 	if (rc) {
 		r->full = true;
 		xf_prefix(err, rc, "what came later is missing");
@@ -450,16 +466,16 @@ static int wait_for_beat(struct wait *w, unsigned int timeout_ms,
 }
 
 /*
- * START was given up or failed. The guest may get through in spite of that:
+ * START was given up, failed, or was in vain (@started). The guest may get through in spite of that:
  * then it carries out the STOP that waits for it, whenever it comes to that. A
  * further request would take STOP's place.
  */
-static int undo(struct wait *w, int why, struct xf_err *err)
+static int undo(struct wait *w, int why, bool started, struct xf_err *err)
 {
 	struct mailbox *mb = &w->r->t->mb;
 	int rc = 0;
 
-	if (why == -EINTR || why == -ETIMEDOUT)
+	if (why == -EINTR || why == -ETIMEDOUT || started)
 		rc = mailbox_request(mb, XFT_CMD_STOP, UNDO_TIMEOUT_MS,
 				     drain_and_wait, w, NULL);
 	if (rc)
@@ -475,6 +491,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	_cleanup_(plan_deinit) struct plan plan = { 0 };
 	struct wait w = { r, wait, arg };
 	struct target *t = r->t;
+	bool started;
 	int rc;
 
 	if (spec->sealed && t->ctl.abi_minor < 1)
@@ -523,10 +540,14 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = mailbox_start(&t->mb, &plan.start, START_TIMEOUT_MS,
 			   drain_and_wait, &w, err);
 	r->starting = false;
+	started = !rc;
 	if (!rc && !r->nr_rings)
 		rc = find_rings(r, err);
+	if (!rc && spec->dirty.source)
+		rc = dirtytrace_start(&r->dirty, t, r->rings, r->nr_rings,
+				      &spec->dirty, err);
 	if (rc)
-		return undo(&w, rc, err);
+		return undo(&w, rc, started, err);
 	r->tracing = true;
 	r->caught_up_ns = r->beat_ns = monotonic_ns();
 	return 0;
@@ -576,6 +597,7 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	if (rings_are_its(r))
 		(void)drain(r, NULL);
 	end_host(r);
+	dirtytrace_stop(&r->dirty);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
 	/*
@@ -632,6 +654,8 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	struct xf_err why;
 	int rc;
 
+	/* With it the guest would take long to patch its functions back. */
+	dirtytrace_end(&r->dirty);
 	if (r->tracing) {
 		rc = stop_guest(r, &w, &why);
 		if (rc) {

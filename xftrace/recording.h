@@ -58,6 +58,7 @@ struct recording {
 	struct ring *rings;
 	size_t nr_rings;
 	struct hosttrace host;	/* if events of the host are wanted */
+	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t next_commit_ns;

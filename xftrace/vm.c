@@ -35,6 +35,7 @@
 struct vm {
 	char *folder;
 	char *qmp, *agent, *console, *log, *info, *ram;
+	char *dirty;		/* shared with our code in QEMU */
 };
 
 static void vm_deinit(struct vm *v)
@@ -46,6 +47,7 @@ static void vm_deinit(struct vm *v)
 	free(v->log);
 	free(v->info);
 	free(v->ram);
+	free(v->dirty);
 }
 
 static int vm_init(struct vm *v, const char *name, struct xf_err *err)
@@ -68,6 +70,7 @@ static int vm_init(struct vm *v, const char *name, struct xf_err *err)
 	v->console = state_join(v->folder, "console.log", NULL);
 	v->log = state_join(v->folder, "qemu.log", NULL);
 	v->info = state_join(v->folder, "guest.json", NULL);
+	v->dirty = state_join(v->folder, "dirty", NULL);
 	/*
 	 * Not in <runtime>, whose file system may be far smaller than RAM; but
 	 * guests of the same name in two such folders are not the same.
@@ -181,25 +184,29 @@ static int kernel_release(const char *path, char *ret, size_t cap,
 	return 0;
 }
 
-/* Where kernels and initramfs of the demo are: $XFTRACE_DEMO or beside us. */
-static char *demo_folder(void)
+char *vm_find_part(const char *name)
 {
-	const char *env = getenv("XFTRACE_DEMO");
 	char exe[PATH_MAX];
 	ssize_t n;
 	char *path;
 
-	if (env && *env)
-		return strdup(env);
 	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	if (n > 0) {
 		exe[n] = '\0';
-		path = state_join(dirname(exe), "demo", NULL);
+		path = state_join(dirname(exe), name, NULL);
 		if (access(path, F_OK) == 0)
 			return path;
 		free(path);
 	}
-	return strdup(XF_LIBDIR "/demo");
+	return state_join(XF_LIBDIR, name, NULL);
+}
+
+/* Where kernels and initramfs of the demo are: $XFTRACE_DEMO or beside us. */
+static char *demo_folder(void)
+{
+	const char *env = getenv("XFTRACE_DEMO");
+
+	return env && *env ? strdup(env) : vm_find_part("demo");
 }
 
 char *vm_demo_kernel(const char *release)
@@ -308,8 +315,29 @@ static void qemu_args(struct buf *b, const struct vm *v,
 		opt->append ? opt->append : "");
 }
 
-static int spawn(const struct vm *v, const struct buf *args, pid_t *ret_pid,
-		 struct xf_err *err)
+/*
+ * Our code for QEMU, which tells what the guest writes: a plugin of its
+ * emulator, or, *@ret_shim, a library to be loaded before all others.
+ */
+static int find_dirty(struct buf *args, const struct vm *v, bool kvm,
+		      char **ret_shim, struct xf_err *err)
+{
+	_cleanup_free_ char *part =
+		vm_find_part(kvm ? "dirty_kvm.so" : "dirty_tcg.so");
+
+	if (access(part, R_OK))
+		return xf_fail_errno(err, "--dirty: %s", part);
+	if (kvm) {
+		*ret_shim = xf_take(part);
+		return 0;
+	}
+	add_arg(args, "-plugin");
+	add_arg(args, "%s,dirty=%s", part, v->dirty);
+	return 0;
+}
+
+static int spawn(const struct vm *v, const struct buf *args, const char *shim,
+		 pid_t *ret_pid, struct xf_err *err)
 {
 	char *argv[128];
 	int n = 0, log_fd;
@@ -332,6 +360,10 @@ static int spawn(const struct vm *v, const struct buf *args, pid_t *ret_pid,
 		dup2(null, 0);
 		dup2(log_fd, 1);
 		dup2(log_fd, 2);
+		if (shim) {
+			setenv("LD_PRELOAD", shim, true);
+			setenv("XFTRACE_DIRTY", v->dirty, true);
+		}
 		execvp(argv[0], argv);
 		fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 		_exit(127);
@@ -444,6 +476,7 @@ static int boot(const struct vm *v, const struct vm_options *opt,
 		struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf args = BUF_INIT;
+	_cleanup_free_ char *shim = NULL;
 	json_t *info;
 	pid_t pid;
 	int rc;
@@ -453,7 +486,8 @@ static int boot(const struct vm *v, const struct vm_options *opt,
 	if (rc)
 		return rc;
 	qemu_args(&args, v, opt, kernel, initrd, kvm);
-	rc = spawn(v, &args, &pid, err);
+	rc = opt->dirty ? find_dirty(&args, v, kvm, &shim, err) : 0;
+	rc = rc ? rc : spawn(v, &args, shim, &pid, err);
 	if (rc)
 		goto fail;
 	info = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "name",

@@ -26,6 +26,7 @@ struct vm_options {
 	enum vm_accel accel;
 	uint64_t mem;		/* bytes */
 	uint64_t cpus;
+	bool dirty;		/* so that 'on --dirty' works */
 };
 
 /*
@@ -47,5 +48,11 @@ int vm_paths(const char *name, char **ret_qmp, char **ret_kernel,
 
 /* Where the demo keeps the kernel image of @release, if it has one; malloc()ed. */
 char *vm_demo_kernel(const char *release);
+
+/*
+ * What lies beside the program, or is installed with it: "demo",
+ * "dirty_tcg.so". malloc()ed; it need not be there.
+ */
+char *vm_find_part(const char *name);
 
 #endif

@@ -7,11 +7,13 @@
 # the guest is an instruction, the same in every run. What the host does is
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
-# more. B='cost_6.1 cost_6.12 events on decode decode_events ring store'
-# chooses parts.
+# more. B='cost_6.1 cost_6.12 events on decode decode_events ring store
+# dirty' chooses parts.
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source=tests/guest/put.sh
+. "$top/tests/guest/put.sh"
 
 bench=$O/bench
 missed=0
@@ -443,9 +445,55 @@ sweep() { # STORE_BENCH FILE
 		die "no picture"
 }
 
+# Processor time of QEMU for the loop, in ticks; the least of three.
+stores() {
+	local i stat before
+	stat=/proc/$(jq .pid "$work/run/guests/$guest/guest.json")/stat
+	for ((i = 0; i < 3; i++)); do
+		before=$(awk '{ print $14 + $15 }' "$stat")
+		in_guest /tmp/stores || die "stores"
+		awk -v before="$before" '{ print $14 + $15 - before }' "$stat"
+	done | sort -n | head -n 1
+}
+
+dirty() {
+	local plain idle first calls
+	${CC:-gcc} -O1 -static -s -o "$bench/stores" \
+		"$top/tests/bench/stores.c" || die "stores.c does not compile"
+	title "Writing memory under QEMU's emulator: CPU time of QEMU, least of 3"
+	how "/tmp/stores, in the guest: 320 M stores to 4 MiB"
+	start_guest 6.1
+	put "$bench/stores" /tmp/stores
+	plain=$(stores)
+	"$xft" -q guest stop "$guest"
+	start_guest 6.1 --dirty
+	put "$bench/stores" /tmp/stores
+	idle=$(stores)
+	"$xft" -q on --dirty=first sys_getppid || die "no tracing"
+	first=$(stores)
+	"$xft" -q off -o /dev/null
+	"$xft" -q on --dirty=calls sys_getppid || die "no tracing"
+	calls=$(stores)
+	"$xft" -q off -o /dev/null
+	"$xft" -q guest stop "$guest"
+	row "without the plugin" "$(calc %.2f "$plain / 33.5544320")" "ns/store"
+	row "with it, not recording / without" \
+		"$(calc %.2f "$idle / $plain")" times
+	row "--dirty=first / without" "$(calc %.2f "$first / $plain")" times "<=2.5"
+	row "--dirty=calls / without" "$(calc %.2f "$calls / $plain")" times "<=2.5"
+
+	title "10 million pages joined with 10 million calls, user CPU time"
+	how "dirty_bench 10000000"
+	"$O/stress/dirty_bench" 10000000 >figures || die "dirty_bench"
+	value() { sed -n "s/^$1 //p" figures; }
+	row "drawn as text" "$(value text_s)" s "<=10"
+	row "counted by call" "$(value table_s)" s "<=10"
+	row "memory that drawing took more" "$(value text_mb)" MiB "<=32"
+}
+
 [ -x "$xft" ] || die "$xft is not built: make"
 build
-for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store}; do
+for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store dirty}; do
 	"$part"
 done
 echo

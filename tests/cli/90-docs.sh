@@ -20,7 +20,7 @@ check "help lists the verbs" [ "${#verbs[@]}" -ge 6 ]
 check "guest --help lists its verbs" [ "${#subs[@]}" -ge 4 ]
 
 options() { # VERB... -- every option, long and short
-	"$xft" "$@" --help | sed -nE 's/^  (-[a-zA-Z],|   ) (--[a-z-]+)( .*)?$/\1 \2/p' |
+	"$xft" "$@" --help | sed -nE 's/^  (-[a-zA-Z],|   ) (--[a-z-]+)(\[.*\])?( .*)?$/\1 \2/p' |
 		tr -s ', ' '\n' | grep .
 }
 

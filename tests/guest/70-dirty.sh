@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The pages that a program is known to write are those that are reported, none
+# is missed, and each is put down to the call that wrote it. And a comparison of
+# all RAM, before and after, finds no page that was not reported.
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=put.sh
+. "$top/tests/guest/put.sh"
+
+${CC:-gcc} -O2 -o ramdiff "$top/tests/guest/ramdiff.c" ||
+	not_ok "ramdiff.c compiles"
+${CC:-gcc} -O2 -ffreestanding -fno-stack-protector -nostdlib -static \
+	-o writes "$top/tests/guest/writes.c" || not_ok "writes.c compiles"
+
+qmp() {
+	printf '{"execute":"qmp_capabilities"}{"execute":"%s"}\n' "$1" |
+		timeout 10 socat -t 1 - \
+			"UNIX-CONNECT:$work/run/guests/$guest/qmp.sock" |
+		grep -q "\"event\": \"$2\""
+}
+
+ram() {
+	tr "\0" "\n" <"/proc/$(jq .pid "$work/run/guests/$guest/guest.json")/cmdline" |
+		sed -n "s/.*mem-path=//p"
+}
+
+# begin_writes -- the program waits; pages.txt has what it says
+begin_writes() {
+	in_guest 'rm -f /tmp/go /tmp/out; mkfifo /tmp/go
+		/tmp/writes <>/tmp/go >/tmp/out & echo $! >/tmp/pid
+		until grep -q ready /tmp/out; do usleep 10000; done
+		cat /tmp/pid /tmp/out' >pages.txt || return
+	pid=$(head -1 pages.txt)
+	last=$(($(sed -n 's/^end //p' pages.txt)))
+}
+
+# The byte that it waits for comes from within, so that the host says nothing.
+go() { in_guest '{ sleep 2; echo; } >/tmp/go &'; }
+
+is_done() {
+	[ "$(dd if="$(ram)" bs=1 skip="$last" count=8 status=none)" = DIRTYEND ]
+}
+
+# pages KIND... -- those that it has
+pages() {
+	local kind
+	for kind; do sed -n "s/^$kind 0x0*/0x/p" pages.txt; done | sort
+}
+
+# reported FILTER -- pages of the records that pass
+reported() {
+	"$xft" dirty --by write --tracer --json t >dirty.json &&
+		jq -r ".rows[] | select($1) | .address" dirty.json |
+		sed 's/...$/000/' | sort -u
+}
+
+harvests() { "$xft" status --guest "$guest" --json | jq .dirty.harvests; }
+harvested() { [ "$(harvests)" -gt "$1" ]; }
+
+# at_rest FILE -- the guest stands still; what was told before is told anew after
+at_rest() {
+	qmp stop STOP || return
+	"$work/ramdiff" clock
+	until_true 20 harvested "$(($(harvests) + 1))" &&
+		cp --sparse=always "$(ram)" "$1"
+}
+
+start_guest "${XFTRACE_KERNEL:-6.1}" --dirty --mem 256M || exit
+put writes /tmp/writes || not_ok "the program gets into the guest"
+
+# 1. First writes, and the whole of RAM, in which the host writes no new keys.
+begin_writes || not_ok "the program starts: $(cat pages.txt)"
+check "on --dirty=first" "$xft" -q on --name t --guest "$guest" --dirty=first \
+	--key-interval 600s sys_read
+go
+since=$(at_rest before)
+qmp cont RESUME
+until_true 60 is_done || not_ok "the program does not end"
+at_rest after >/dev/null
+qmp cont RESUME
+check "off" "$xft" -q off
+"$xft" dirty --by write --json t | jq -e '.lost == 0' >lost.txt ||
+	not_ok "records were lost"
+reported ".time_ns >= $since" >told.txt
+pages mine child read end >known.txt
+missing=$(comm -13 told.txt known.txt | wc -l)
+check "none of $(wc -l <known.txt) known pages is missed, in two address spaces" \
+	[ "$missing" = 0 ]
+check "none of them is told that was not written" \
+	[ -z "$(comm -12 told.txt <(pages left))" ]
+./ramdiff before after >changed.txt
+check "all of RAM compared: every page that changed was told" \
+	[ -z "$(awk '$2 == "bytes" { print $1 }' changed.txt | sort |
+		comm -13 told.txt - | tee untold.txt)" ]
+check "the comparison has found something" \
+	[ "$(grep -c bytes changed.txt)" -gt 80 ]
+in_guest "kill $pid"
+"$xft" rm t
+
+# 2. Each call has its own.
+begin_writes
+check "on --dirty" "$xft" -q on --name t --guest "$guest" --dirty sys_read
+go
+until_true 100 is_done || not_ok "the program does not end"
+check "off" "$xft" -q off
+reported ".root == \"__x64_sys_read\" and .pid == $pid" >told.txt
+check "read() into 16 pages dirties these 16 pages below sys_read" \
+	cmp <(comm -12 told.txt <(sort -u <(pages mine child read left end))) \
+	<(pages read)
+check "in the graph, too" \
+	grep -qE "writes-$pid .*/\* dirtied [0-9]+: .*anonymous.* \*/" \
+	trace_graph.txt
+reported '.root == "-"' >told.txt
+check "what the program stores itself is nobody's call" \
+	[ "$(comm -12 told.txt <(pages mine) | wc -l)" = 32 ]
+"$xft" dirty --by type t >type.txt
+for what in 'slab task_struct' 'per-CPU' 'anonymous'; do
+	check "there is $what" grep -q "$what" type.txt
+done
+check "nobody wrote what nobody should" \
+	[ -z "$("$xft" dirty t --by type | grep '^!')" ]
+check "a row for each time" \
+	[ "$("$xft" dirty t --by time --json | jq '.rows | length')" -gt 1 ]
+in_guest "kill $pid"
+"$xft" rm t
+
+# 3. QEMU ends while its pages are recorded.
+check "on --dirty" "$xft" -q on --name t --guest "$guest" --dirty sys_read
+kill -9 "$(jq .pid "$work/run/guests/$guest/guest.json")"
+check "off after QEMU died" "$xft" -q off
+check "what was told until then is there" \
+	[ "$("$xft" dirty t --json | jq .records)" -gt 0 ]
+"$xft" -q guest stop "$guest"
+
+# 4. A plugin that was not told enough is refused, and so is --dirty without it.
+so=$O/dirty_tcg.so
+refused() { # PATTERN [OPTION] -- QEMU does not start, and the plugin says why
+	! timeout 20 qemu-system-x86_64 -accel tcg -display none \
+		-plugin "$so${2:+,$2}" 2>stderr.txt && grep -q "$1" stderr.txt
+}
+check "plugin without a path" refused 'dirty=PATH: is missing'
+check "plugin with another option" refused 'colour=red: no such option' colour=red
+check "plugin whose file cannot be made" refused 'nowhere/dirty: No such file' \
+	dirty=/nowhere/dirty
+start_guest "${XFTRACE_KERNEL:-6.1}" --mem 256M || exit
+fails "on --dirty of a guest that was not started so" 1 \
+	'--dirty: QEMU was not started for it: .*guest start --dirty' \
+	"$xft" on --guest "$guest" --dirty sys_read
+fails "on --dirty=often" 2 "--dirty: 'often' is not first, calls or all" \
+	"$xft" on --guest "$guest" --dirty=often sys_read
