@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <elf.h>
+
 #include "baseline.h"
 #include "branch.h"
 #include "fake_trace.h"
@@ -237,6 +239,93 @@ static void test_new_calls(void **state)
 	flow_deinit(&base);
 }
 
+#define TEXT_LEN (26 * 0x1000)
+
+/* The kernel of fake_trace, whose code is all zeros but for @bytes in vfs_read. */
+static void make_image(struct kfile *ret, const void *bytes, size_t len)
+{
+	static const char names[] = "\0.text\0.shstrtab";
+	struct {
+		Elf64_Ehdr eh;
+		Elf64_Phdr ph;
+		Elf64_Shdr sh[3];
+		char names[sizeof(names)];
+		uint8_t text[TEXT_LEN];
+	} *f = calloc(1, sizeof(*f));
+	struct buf b = BUF_INIT;
+
+	f->eh = (Elf64_Ehdr){
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof(f->eh),
+		.e_phoff = offsetof(typeof(*f), ph),
+		.e_phentsize = sizeof(f->ph),
+		.e_phnum = 1,
+		.e_shoff = offsetof(typeof(*f), sh),
+		.e_shentsize = sizeof(f->sh[0]),
+		.e_shnum = 3,
+		.e_shstrndx = 2,
+	};
+	f->ph = (Elf64_Phdr){ .p_type = PT_LOAD,
+			      .p_offset = offsetof(typeof(*f), text),
+			      .p_vaddr = FAKE_TEXT,
+			      .p_paddr = FAKE_TEXT - SYMTAB_KERNEL_BASE,
+			      .p_filesz = TEXT_LEN,
+			      .p_memsz = TEXT_LEN };
+	f->sh[1] = (Elf64_Shdr){ .sh_name = 1,
+				 .sh_type = SHT_PROGBITS,
+				 .sh_addr = FAKE_TEXT,
+				 .sh_offset = offsetof(typeof(*f), text),
+				 .sh_size = TEXT_LEN };
+	f->sh[2] = (Elf64_Shdr){ .sh_name = 7,
+				 .sh_type = SHT_STRTAB,
+				 .sh_offset = offsetof(typeof(*f), names),
+				 .sh_size = sizeof(names) };
+	memcpy(f->names, names, sizeof(names));
+	memcpy(f->text + (fake_addr('b') - FAKE_TEXT) + 0x10, bytes, len);
+	buf_add(&b, f, sizeof(*f));
+	free(f);
+	*ret = (struct kfile)KFILE_INIT;
+	assert_int_equal(kfile_open(ret, &b, 0, NULL), 0);
+}
+
+/* All calls of vfs_read lead to filemap_read, which none did before. */
+static void assert_judges(const struct flow *base, const void *bytes,
+			  size_t len, const char *expected)
+{
+	struct kfile image;
+	char *text;
+
+	make_image(&image, bytes, len);
+	text = find(base, &image,
+		    "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) f2( f2) b1) "
+		    "v1( v1) a0) ", 30, "");
+	if (!strstr(text, expected))
+		fail_msg("expected \"%s\", found \"%s\"", expected, text);
+	free(text);
+	kfile_close(&image);
+}
+
+static void test_new_calls_of_the_kernel(void **state)
+{
+	const uint64_t f = fake_addr('f');
+	uint8_t call[5] = { 0xe8 };
+	int32_t rel = f - (fake_addr('b') + 0x10 + sizeof(call));
+	struct flow base = { 0 };
+
+	memcpy(call + 1, &rel, sizeof(rel));
+	make_base(&base, "");
+	assert_judges(&base, "", 0, "new-call: vfs_read called filemap_read, "
+		      "which no clean run did and the kernel cannot, 30 times");
+	assert_judges(&base, call, sizeof(call), "new-path: 1 kind");
+	/* A pointer, as in mov $filemap_read, %rax. */
+	assert_judges(&base, &f, 4, "new-path: 1 kind");
+	flow_deinit(&base);
+}
+
 static void test_missing_and_order(void **state)
 {
 	struct flow base = { 0 };
@@ -384,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
+		cmocka_unit_test(test_new_calls_of_the_kernel),
 		cmocka_unit_test(test_missing_and_order),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_other_baselines),
