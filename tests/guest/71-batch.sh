@@ -46,7 +46,8 @@ kill -9 "$(jq .pid "$work"/run/guests/*/guest.json)"
 wait $batch
 check "the guest dies: 2" [ $? = 2 ]
 check "the guest dies: complete" complete dies
-check "the guest dies: it says why" result dies '.steps[-3].error' 'run: the guest went away'
+check "the guest dies: it says why" result dies \
+	'.steps[] | select(.step == "run").error' 'run: the guest went away'
 check "the guest dies: nothing is left" nothing_left
 
 job asked 'sleep 100'
