@@ -44,7 +44,10 @@ struct out {
 	struct out_point begun;
 };
 
-/* 0 or -errno. @like: what page 0 shall say. */
+/*
+ * 0 or -errno. @like: what page 0 shall say. @f: all zero, or the file before,
+ * which ends.
+ */
 int out_file_create(struct out_file *f, const char *path,
 		    const struct xftd_source *like);
 void out_answer(struct out_file *f, uint32_t seq, int status, const char *why);

@@ -9,6 +9,14 @@
 
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../lib.sh"
+# shellcheck disable=SC1091
+. "$top/tests/guest/put.sh"
+# shellcheck disable=SC1091
+. "$top/tests/nested/lib.sh"
+# shellcheck disable=SC1091
+. "$top/tests/nested/dirty.sh"
+# shellcheck disable=SC1091
+. "$top/tests/bochs/lib.sh"
 
 shim=$O/dirty_kvm.so
 vmm=$O/stress/dirty_vmm
@@ -35,3 +43,57 @@ else
 	"$vmm" "$shim" 0 || not_ok "bitmap: ends with $?"
 	"$vmm" "$shim" 1024 || not_ok "ring: ends with $?"
 fi
+
+# ---- the second floor: QEMU and Linux on the KVM of an emulated AMD processor ----
+
+if l1_start 6.1 && nested_dirty_put && put "$vmm" /tmp/dirty_vmm; then
+	ok 'L1 boots'
+	nested_dirty 4096 || not_ok "L2, ring: ends with $?"
+	nested_dirty 0 || not_ok "L2, bitmap: ends with $?"
+	in_l1 './dirty_vmm /usr/bin/dirty_kvm.so 1024 pages qemu_logs' ||
+		not_ok "in L1, ring: ends with $?"
+	nested_scan
+	check 'no oops in L1' no_oops l1.console
+	l1_stop
+else
+	not_ok 'L1 boots'
+fi
+
+# ---- the third floor: PML, of an emulated Intel processor ----
+
+value() { bochs_step "$1" | sed -n "s/^$2 //p"; }
+
+third() {
+	local missing with without full
+	missing=$(bochs_missing | tr '\n' ' ')
+	if [ "$missing" ]; then
+		skip "PML in Bochs: not installed: $missing"
+		return
+	fi
+	# shellcheck disable=SC2046 # a list
+	bochs_cd 6.1 "$vmm:usr/bin/dirty_vmm" "$shim:lib/dirty_kvm.so" \
+		$(ldd "$vmm" "$shim" | awk '$2 == "=>" { print $3 ":" $3 }
+			$1 ~ "^/.*[^:]$" { print $1 ":" $1 }' | sort -u) ||
+		{ not_ok "a CD for Bochs: $(cat mkiso.log)"; return; }
+	bochs_run 600
+	if ! grep -q '^begin' bochs.text; then
+		skip "PML in Bochs: it does not boot: $(tail -n 1 bochs.log)"
+		return
+	fi
+	check 'the processor has VMX' grep -qx vmx <(bochs_step has)
+	bochs_step ring
+	check 'the ring, with PML' [ "$(value ring status)" = 0 ]
+	with=$(value pml violations) full=$(value pml full)
+	without=$(value nopml violations)
+	echo "EPT violations: $with with PML, which was full $full times;" \
+		"$without without, full $(value nopml full) times"
+	check 'PML is on, and off' [ "$(bochs_step pml | head -n 1) \
+$(bochs_step nopml | head -n 1)" = "Y \
+N" ]
+	check 'the same pages with it' grep '^ok' <(bochs_step pml)
+	check 'as without' grep '^ok' <(bochs_step nopml)
+	check 'PML was full' [ "${full:-0}" -ge 1 ]
+	check 'and is never, when it is off' [ "$(value nopml full)" = 0 ]
+	check 'far fewer exits' [ $((${with:-9999} * 3)) -lt $((${without:-0} * 2)) ]
+}
+third

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dirty_vmm SHIM ENTRIES -- dirty_kvm.so in a small VMM whose guest writes pages
- * that are known. ENTRIES is the size of KVM's rings, 0 for the bitmap. Prints
- * "ok NAME" or "not ok NAME" for each case.
+ * dirty_vmm SHIM ENTRIES [TEST...] -- dirty_kvm.so in a small VMM whose guest
+ * writes pages that are known. ENTRIES is the size of KVM's rings, 0 for the
+ * bitmap. Prints "ok NAME" or "not ok NAME" for each case.
  *
  * dirty_vmm works -- whether KVM here can run such a guest at all
- * dirty_vmm SHIM ENTRIES bench -- pages a second
- * dirty_vmm SHIM ENTRIES twice N -- N pages, twice, in one run each
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -214,8 +212,8 @@ static uint64_t harvest(void)
 /*
  * Exactly the pages of the last write, and the head, @least times or more. While
  * a log is harvested the store of the moment may be noted twice: before, and
- * again when it is done at last. Tables and code KVM may take for written when it
- * maps them anew, though they were read only.
+ * again when it is done at last. What is below the heads may be reported: KVM
+ * maps code as if it was written, and so does AMD's processor with page tables.
  */
 static bool exact(unsigned int cpu, uint64_t first, uint64_t step,
 		  uint64_t count, unsigned int least, unsigned int most)
@@ -241,18 +239,27 @@ static bool exact(unsigned int cpu, uint64_t first, uint64_t step,
 	return ok;
 }
 
+static bool all_seen(uint64_t first, uint64_t count)
+{
+	for (uint64_t page = first; page < first + count; page++) {
+		if (!seen[0][page])
+			return false;
+	}
+	return true;
+}
+
 /* ---- what must be true ---- */
 
 static void pages(void)
 {
 	begin(0);
 	result(!harvest(), "nothing written, nothing reported");
-	guest_write(0, 300, 3, 500, 1, VMM_WRITE);
+	guest_write(0, 300, 3, 400, 1, VMM_WRITE);
 	harvest();
-	result(exact(0, 300, 3, 500, 1, 1), "each page written, once");
-	guest_write(0, 300, 3, 500, 7, VMM_WRITE);
+	result(exact(0, 300, 3, 400, 1, 1), "each page written, once");
+	guest_write(0, 300, 3, 400, 7, VMM_WRITE);
 	harvest();
-	result(exact(0, 300, 3, 500, 1, 1), "written again, reported again");
+	result(exact(0, 300, 3, 400, 1, 1), "written again, reported again");
 	result(!harvest(), "and then no more");
 	guest_write(0, 256, 1, 15000, 1, VMM_WRITE);
 	harvest();
@@ -273,8 +280,12 @@ static void two_cpus(void)
 	tell((struct vmm_order){ .what = VMM_WAIT, .cpu = 0 }, NULL);
 	tell((struct vmm_order){ .what = VMM_WAIT, .cpu = 1 }, NULL);
 	harvest();
-	result(exact(0, 1000, 2, 3000, 1, 2) && exact(1, 1001, 2, 3000, 1, 2),
-	       "each page belongs to the vCPU that wrote it");
+	if (ring)
+		result(exact(0, 1000, 2, 3000, 1, 2) &
+			       exact(1, 1001, 2, 3000, 1, 2),
+		       "each page belongs to the vCPU that wrote it");
+	else
+		result(all_seen(1000, 6000), "no page of any vCPU is missing");
 }
 
 /* A page is written only while its vCPU's head is in the interval reported. */
@@ -309,7 +320,7 @@ static bool owed(uint64_t first, uint64_t count)
 
 	if (tell((struct vmm_order){ .what = VMM_LOG_GET }, bits).status)
 		return false;
-	for (uint64_t page = 0; page < NR_PAGES; page++) {
+	for (uint64_t page = VMM_HEADS; page < NR_PAGES; page++) {
 		bool is_set = bits[page / 8] >> page % 8 & 1;
 		bool want = (page >= first && page < first + count) ||
 			    (count && page == VMM_HEADS);
@@ -419,20 +430,12 @@ static void extensions(void)
 		    NULL).status > 0, "and sees what is KVM's");
 }
 
-static void each(unsigned int nr_cpus, void (*try)(void))
-{
-	vmm_start(nr_cpus);
-	try();
-	vmm_stop();
-}
-
 /* The harvester's part: the guest writes, then all is fetched at once. */
 static void bench(void)
 {
 	uint64_t nr = 0, begun, ns = 0;
 	struct timespec t;
 
-	vmm_start(1);
 	begin(0);
 	for (int i = 0; i < 100; i++) {
 		guest_write(0, 256, 1, 3000, 1, VMM_WRITE);
@@ -442,23 +445,47 @@ static void bench(void)
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		ns += t.tv_sec * 1000000000ull + t.tv_nsec - begun;
 	}
-	vmm_stop();
 	printf("pages_per_s %.0f\n", nr * 1e9 / ns);
 }
 
-static void twice(uint64_t count)
+/* So many pages that a log of the processor's is full in one run. */
+static void twice(void)
 {
-	uint64_t nr = 0;
-
-	vmm_start(1);
 	begin(0);
 	for (int i = 0; i < 2; i++) {
-		guest_write(0, 256, 1, count, 1, VMM_WRITE);
-		nr += harvest();
+		guest_write(0, 256, 1, 1100, 1, VMM_WRITE);
+		harvest();
 	}
-	result(exact(0, 256, 1, count, 2, 2), "two times each page");
-	printf("pages %llu\n", (unsigned long long)nr);
-	vmm_stop();
+	result(exact(0, 256, 1, 1100, 2, 2), "1100 pages, two times each");
+}
+
+static const struct test {
+	const char *name;
+	void (*run)(void);
+	unsigned int nr_cpus;
+	bool if_asked;		/* only when it is named */
+} tests[] = {
+	{ "extensions", extensions, 1, false },
+	{ "pages", pages, 1, false },
+	{ "two_cpus", two_cpus, 2, false },
+	{ "intervals", intervals, 1, false },
+	{ "qemu_logs", qemu_logs, 1, false },
+	{ "qemu_moves", qemu_moves, 1, false },
+	{ "no_room", no_room, 1, false },
+	{ "orphaned", orphaned, 1, false },
+	{ "twice", twice, 1, true },
+	{ "bench", bench, 1, true },
+};
+
+static bool is_wanted(const struct test *t, char **names)
+{
+	if (!*names)
+		return !t->if_asked;
+	for (; *names; names++) {
+		if (!strcmp(*names, t->name))
+			return true;
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -473,7 +500,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 3) {
-		fprintf(stderr, "usage: dirty_vmm SHIM ENTRIES [bench|twice N]\n");
+		fprintf(stderr, "usage: dirty_vmm SHIM ENTRIES [TEST...]\n");
 		return 2;
 	}
 	shim = argv[1];
@@ -481,20 +508,12 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "/tmp/dirty-vmm-%d", getpid());
 	setenv("XFTRACE_DIRTY", path, true);
 	setenv("XFTRACE_DIRTY_RING", argv[2], true);
-	if (argc == 4 && !strcmp(argv[3], "bench")) {
-		bench();
-	} else if (argc == 5) {
-		twice(atoi(argv[4]));
-	} else {
-		each(1, extensions);
-		each(1, pages);
-		if (ring)
-			each(2, two_cpus);
-		each(1, intervals);
-		each(1, qemu_logs);
-		each(1, qemu_moves);
-		each(1, no_room);
-		each(1, orphaned);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		if (!is_wanted(&tests[i], argv + 3))
+			continue;
+		vmm_start(tests[i].nr_cpus);
+		tests[i].run();
+		vmm_stop();
 	}
 	unlink(path);
 	return 0;
