@@ -93,12 +93,13 @@ $(O)/xftrace: $(MAIN) $(LIB)
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # What is loaded into QEMU: sees the contract, and nothing else of ours.
-PLUGINS	:= $(patsubst plugin/%.c,$(O)/%.so,$(wildcard plugin/*.c))
+PLUGINS	:= $(O)/dirty_tcg.so $(O)/dirty_kvm.so
 
+$(O)/dirty_kvm.so: plugin/dirty_out.c
 $(O)/%.so: plugin/%.c $(wildcard plugin/*.h) abi/xft_dirty.h $(O)/.flags | $(O)/.deps
 	$(say) PLUGIN $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIC \
-		-fvisibility=hidden -shared -Iabi $(LDFLAGS) -o $@ $< -lpthread -ldl
+		-fvisibility=hidden -shared -Iabi $(LDFLAGS) -o $@ $(filter %.c,$^) -lpthread -ldl
 
 # Functions that a test program puts its own in the place of.
 WRAP_crash := crc32c store_use store_is_written store_lock store_unlock
@@ -173,7 +174,16 @@ $(O)/crash/%: tests/crash/%.c $(LIB)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,nvm base) -o $@ $< $(LIB) \
 		$(call wrap,$*) $(LIBS)
 
-STRESS	:= $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c)) \
+# A small VMM, and what a recorder must get from the shim in it. It runs in guests,
+# too: only libc.
+$(O)/stress/dirty_vmm: $(wildcard tests/vmm/*.[ch]) $(LIB)
+	$(say) TEST tests/vmm
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(XCFLAGS) -Wl,--as-needed -Ikvm-memfile -Ikeyctl -Ibase \
+		-Iabi -o $@ $(filter %.c,$^) $(LIB) $(LIBS)
+
+STRESS	:= $(O)/stress/dirty_vmm \
+	   $(patsubst tests/stress/%.c,$(O)/stress/%,$(wildcard tests/stress/*.c)) \
 	   $(patsubst tests/crash/%.c,$(O)/crash/%,$(wildcard tests/crash/*.c))
 
 # The guest module. Kbuild writes beside the sources it is given, so it is given

@@ -126,6 +126,7 @@ enum xftd_flags {
 	XFTD_RAM_ADDR = 1,	/* addr is QEMU's ram_addr (place in all RAM
 				 * blocks), not guest-physical */
 	XFTD_HARVESTED = 2,	/* pos is the end of an interval; else exact */
+	XFTD_HVA = 4,		/* addr is one in QEMU's own memory */
 };
 
 struct xftd_record {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "dirty.h"
+#include "dirty_scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +21,9 @@ int dirty_open(struct dirty *d, pid_t pid, struct xf_err *err)
 {
 	int rc = dirty_open_shared(d, pid, err);
 
+	/* No code of ours in QEMU: what the host knows. */
+	if (rc == -ENOENT)
+		rc = dirty_open_scan(d, pid, err);
 	if (!rc)
 		d->name = dirty_kind_name(d->kind);
 	return rc;
@@ -79,19 +82,28 @@ int dirty_request(struct dirty *d, enum xftd_mode mode, uint32_t interval_ms,
 	return d->ops->request(d, mode, interval_ms, head_hva, err);
 }
 
-/* From QEMU's order of RAM blocks to the guest's addresses. */
+/* Where @m begins, as records with these @flags count. */
+static uint64_t base_of(const struct memslot *m, uint8_t flags)
+{
+	if (flags & XFTD_HVA)
+		return m->hva ? m->hva : MEMSLOT_NO_RAM_ADDR;
+	return m->ram_addr;
+}
+
+/* From QEMU's order of RAM blocks, or its memory, to the guest's addresses. */
 static void translate(const struct dirty *d, struct xftd_record *r)
 {
-	if (!(r->flags & XFTD_RAM_ADDR))
+	if (!(r->flags & (XFTD_RAM_ADDR | XFTD_HVA)))
 		return;
 	for (size_t i = 0; i < d->nr_slots; i++) {
 		const struct memslot *s = &d->slot[i];
+		uint64_t base = base_of(s, r->flags);
 
-		if (s->ram_addr == MEMSLOT_NO_RAM_ADDR ||
-		    r->addr < s->ram_addr || r->addr - s->ram_addr >= s->len)
+		if (base == MEMSLOT_NO_RAM_ADDR || r->addr < base ||
+		    r->addr - base >= s->len)
 			continue;
-		r->addr = s->gpa + (r->addr - s->ram_addr);
-		r->flags &= ~XFTD_RAM_ADDR;
+		r->addr = s->gpa + (r->addr - base);
+		r->flags &= ~(XFTD_RAM_ADDR | XFTD_HVA);
 		return;
 	}
 }

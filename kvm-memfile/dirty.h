@@ -80,6 +80,12 @@ void dirty_close(struct dirty *d);
 
 /* Each source's own part of dirty_open(). */
 int dirty_open_shared(struct dirty *d, pid_t pid, struct xf_err *err);
+/*
+ * What lies in memory that was mapped already, MAP_SHARED, as abi/xft_dirty.h
+ * says. On success dirty_close() will unmap it and close @fd.
+ */
+int dirty_use_shared(struct dirty *d, const struct xftd_source *source,
+		     size_t len, int fd, struct xf_err *err);
 
 /* May be called again, when memory was plugged in. */
 int dirty_set_slots(struct dirty *d, const struct memslots *ms,

@@ -225,11 +225,34 @@ static int check(const struct xftd_source *s, uint64_t len, struct xf_err *err)
 	return 0;
 }
 
+int dirty_use_shared(struct dirty *d, const struct xftd_source *source,
+		     size_t len, int fd, struct xf_err *err)
+{
+	struct shared *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return xf_fail(err, -ENOMEM, "out of memory");
+	s->fd = fd;
+	s->len = len;
+	s->source = source;
+	s->wanted = (void *)((char *)source + XFTD_PAGE);
+	s->seq = s->wanted->seq;
+	s->beat_ms = now_ms();
+	d->ops = &shared_ops;
+	d->priv = s;
+	d->kind = source->kind;
+	d->modes = source->modes;
+	d->nr_vcpus = source->nr_vcpus;
+	/* What an earlier recorder left is none of ours. */
+	for (uint32_t i = 0; i < d->nr_vcpus; i++)
+		in_of(d, i)->tail = shared_load(&out_of(d, i)->head);
+	return 0;
+}
+
 int dirty_open_shared(struct dirty *d, pid_t pid, struct xf_err *err)
 {
 	_cleanup_close_ int fd = find_file(pid, err);
 	const struct xftd_source *source;
-	struct shared *s;
 	struct stat st;
 	int rc;
 
@@ -247,24 +270,10 @@ int dirty_open_shared(struct dirty *d, pid_t pid, struct xf_err *err)
 	if (source == MAP_FAILED)
 		return xf_fail_errno(err, "mmap");
 	rc = check(source, st.st_size, err);
-	s = rc ? NULL : calloc(1, sizeof(*s));
-	if (!s) {
+	rc = rc ? rc : dirty_use_shared(d, source, st.st_size, fd, err);
+	if (rc)
 		munmap((void *)source, st.st_size);
-		return rc ? rc : xf_fail(err, -ENOMEM, "out of memory");
-	}
-	s->fd = xf_take_fd(fd);
-	s->len = st.st_size;
-	s->source = source;
-	s->wanted = (void *)((char *)source + XFTD_PAGE);
-	s->seq = s->wanted->seq;
-	s->beat_ms = now_ms();
-	d->ops = &shared_ops;
-	d->priv = s;
-	d->kind = source->kind;
-	d->modes = source->modes;
-	d->nr_vcpus = source->nr_vcpus;
-	/* What an earlier recorder left is none of ours. */
-	for (uint32_t i = 0; i < d->nr_vcpus; i++)
-		in_of(d, i)->tail = shared_load(&out_of(d, i)->head);
-	return 0;
+	else
+		(void)xf_take_fd(fd);
+	return rc;
 }

@@ -16,7 +16,9 @@ packages() {
 				qemu-system-x86 busybox-static cpio kmod socat ;;
 		test)	echo libcmocka-dev trace-cmd libkshark-dev libjson-c-dev \
 				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
-				spin clang libclang-rt-dev llvm ;;
+				spin clang libclang-rt-dev llvm bochs \
+				bochs-term bochsbios vgabios isolinux \
+				syslinux-common genisoimage ;;
 		bare)	echo debootstrap git ;;
 		*)	echo "unknown purpose: $purpose (build, guest, test, bare)" >&2
 			return 2 ;;

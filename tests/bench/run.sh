@@ -8,7 +8,7 @@
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
 # more. B='cost_6.1 cost_6.12 events on decode decode_events ring store
-# dirty' chooses parts.
+# dirty dirty_kvm' chooses parts.
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -491,9 +491,25 @@ dirty() {
 	row "memory that drawing took more" "$(value text_mb)" MiB "<=32"
 }
 
+# ---- dirty pages from KVM ----
+
+dirty_kvm() {
+	local b=$O/stress/dirty_vmm
+	title "Dirty pages from this machine's KVM, wall time of the harvest"
+	if ! "$b" works >works.txt 2>&1; then
+		echo "  skipped: no KVM here that runs a guest: $(head -n 1 works.txt)"
+		return
+	fi
+	value() { "$b" "$O/dirty_kvm.so" "$1" bench | sed -n 's/^pages_per_s //p'; }
+	how "dirty_vmm dirty_kvm.so 4096 bench; dirty_vmm dirty_kvm.so 0 bench"
+	row "dirty rings" "$(value 4096)" pages/s
+	row "dirty bitmap" "$(value 0)" pages/s
+}
+
 [ -x "$xft" ] || die "$xft is not built: make"
 build
-for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store dirty}; do
+for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store \
+	dirty dirty_kvm}; do
 	"$part"
 done
 echo

@@ -46,6 +46,7 @@ done
 
 files() { # SRC:DEST of everything
 	echo "$O/xftrace:usr/bin/xftrace"
+	echo "$O/dirty_kvm.so:usr/bin/dirty_kvm.so"
 	echo "$demo/vmlinuz:usr/bin/demo/default/vmlinuz"
 	echo "$demo/initrd:usr/bin/demo/$release/initrd"
 	# shellcheck disable=SC2086 # a list
