@@ -614,6 +614,9 @@ static int chunk_at(const struct journal *j, uint64_t pos,
 	bytes = journal_chunk_bytes(c->len);
 	if (bytes > j->committed - pos || !place(j, pos, bytes))
 		return damaged(j, pos, err);
+	/* What is synced ends with a chunk: a writer goes on from there. */
+	if (pos < j->synced && bytes > j->synced - pos)
+		return damaged(j, pos, err);
 	*ret_data = j->st->m.base + off + sizeof(*c);
 	if (c->crc != chunk_crc(j, pos, c, *ret_data) ||
 	    journal_failed(j, NULL))

@@ -442,6 +442,24 @@ static void test_salvage_anything(void **state)
 	}
 }
 
+/* What is synced ends within a chunk: a repair must not cut that. */
+static void test_synced_within(void **state)
+{
+	uint64_t word;
+
+	make_store(&st, "a", MIB);
+	make_trace(&st, "t", 1, 4);
+	word = store_entry(&st, 0)->committed & ~COMMIT_ORDERED;
+	poke("a", entry_off(&st, 0) + offsetof(struct store_entry, committed),
+	     &word, sizeof(word));
+	word = 16;
+	poke("a", entry_off(&st, 0) + offsetof(struct store_entry, synced),
+	     &word, sizeof(word));
+	expect(CHECK_REPAIR, 1, "contents of traces=damaged;");
+	assert_int_equal(store_entry(&st, 0)->synced, 16);
+	store_close(&st);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +468,7 @@ int main(void)
 		TEST(test_cut_by_power), TEST(test_salvage_chunks),
 		TEST(test_salvage_entries), TEST(test_salvage_shared),
 		TEST(test_salvage_map), TEST(test_salvage_anything),
+		TEST(test_synced_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
