@@ -61,5 +61,3 @@ breaks "a loop without an end" result tracemaker/result.c \
 	's/!c.failed && //' 'libFuzzer: timeout'
 breaks "a second look at guest memory" vmcoreinfo kvm-memfile/vmcoreinfo.c \
 	's/^\trc = gva_read(.*/&\n&/' 'double fetch'
-breaks "a reference that is not checked" store nvm/journal.c \
-	's/!word || word > j->st->nr_slots/!word/' 'AddressSanitizer: '
