@@ -311,9 +311,11 @@ static noinline notrace void xft_leave_root(u32 func, u32 depth)
 }
 NOKPROBE_SYMBOL(xft_leave_root);
 
-static __always_inline int xft_entry_as(u32 func, u32 depth, void *gops,
-					enum xft_mask mask)
+static __always_inline int xft_entry_as(const struct ftrace_graph_ent *trace,
+					void *gops, enum xft_mask mask)
 {
+	u32 func = trace->func;
+	u32 depth = trace->depth;
 	u64 root;
 
 	if (unlikely(depth >= xft_max_depth))
@@ -327,42 +329,44 @@ static __always_inline int xft_entry_as(u32 func, u32 depth, void *gops,
 	return 0;
 }
 
-static __always_inline void xft_return_as(u32 func, u32 depth, void *gops,
-					  enum xft_mask mask)
+static __always_inline void xft_return_as(const struct ftrace_graph_ret *trace,
+					  void *gops, enum xft_mask mask)
 {
+	u32 depth = trace->depth;
+
 	/*
 	 * The mark goes first, as the record may be a tail call: what comes in
 	 * between is not recorded either way.
 	 */
 	if (unlikely(xft_unmark_at(gops, depth)))
-		xft_leave_root(func, depth);
+		xft_leave_root(trace->func, depth);
 	else
-		xft_record(XFT_FIRST(XFT_RETURN, depth), func, false, mask);
+		xft_record(XFT_FIRST(XFT_RETURN, depth), (u32)trace->func,
+			   false, mask);
 }
 
 /* Each mask has hooks of its own, which do not ask which one it is. */
 static notrace int xft_entry(XFT_ENTRY_ARGS)
 {
-	return xft_entry_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_XOR);
+	return xft_entry_as(trace, XFT_GOPS, XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_entry);
 
 static notrace void xft_return(XFT_RETURN_ARGS)
 {
-	xft_return_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_XOR);
+	xft_return_as(trace, XFT_GOPS, XFT_MASK_XOR);
 }
 NOKPROBE_SYMBOL(xft_return);
 
 static notrace int xft_entry_sealed(XFT_ENTRY_ARGS)
 {
-	return xft_entry_as(trace->func, trace->depth, XFT_GOPS,
-			    XFT_MASK_SEALED);
+	return xft_entry_as(trace, XFT_GOPS, XFT_MASK_SEALED);
 }
 NOKPROBE_SYMBOL(xft_entry_sealed);
 
 static notrace void xft_return_sealed(XFT_RETURN_ARGS)
 {
-	xft_return_as(trace->func, trace->depth, XFT_GOPS, XFT_MASK_SEALED);
+	xft_return_as(trace, XFT_GOPS, XFT_MASK_SEALED);
 }
 NOKPROBE_SYMBOL(xft_return_sealed);
 

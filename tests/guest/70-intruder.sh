@@ -36,7 +36,7 @@ tamper() { # HOW
 	until_true 5 eval "[ \$(bad) -gt $before ]"
 }
 
-on() { "$xft" -q on --guest "$guest" "$@" sysfs_streq; }
+on() { "$xft" -q on --guest "$guest" "$@" in_group_p; }
 off() { rm -f trace_graph.txt; "$xft" -q off --guest "$guest"; }
 in_header() { grep -qE -- "^# mask: .*$1" trace_graph.txt; }
 nothing_found() { status '.bad == 0 and .gaps == 0'; }

@@ -7,7 +7,7 @@
  *	echo lie >/sys/module/intruder/parameters/act
  *	echo erase >/sys/module/intruder/parameters/act
  *
- * Each calls sysfs_streq() some times, which is to be traced. Then, before the
+ * Each calls in_group_p() some times, which is to be traced. Then, before the
  * host can have read that, "lie" finds the ring and what it is masked with in
  * memory and makes one call a call of kfree(), with the best tag that what is
  * left in memory allows; "erase" takes some calls away, as if they had never
@@ -15,10 +15,12 @@
  */
 #define pr_fmt(fmt) "intruder: " fmt
 
+#include <linux/cred.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uidgid.h>
 
 #include "xft.h"
 
@@ -47,13 +49,13 @@ static void call(void)
 	int i;
 
 	for (i = 0; i < CALLS; i++)
-		sysfs_streq("a", "b");
+		in_group_p(GLOBAL_ROOT_GID);
 }
 
 /* Known plaintext: the masked word becomes that of another function. */
 static void rename_call(u64 *record)
 {
-	record[1] ^= (u32)(unsigned long)sysfs_streq ^
+	record[1] ^= (u32)(unsigned long)in_group_p ^
 		     (u32)(unsigned long)kfree;
 }
 
