@@ -72,8 +72,9 @@ static int check_mask(const char *name, bool *ret_sealed, struct xf_err *err)
 }
 
 /* "--dirty" and "--dirty=MODE": the best source there is must be able to. */
-static int open_dirty(const char *text, pid_t pid, struct dirty *d,
-		      struct dirtytrace_wish *wish, struct xf_err *err)
+static int open_dirty(const char *text, const struct target *t,
+		      struct dirty *d, struct dirtytrace_wish *wish,
+		      struct xf_err *err)
 {
 	enum xftd_mode mode = XFTD_ALL;
 	int rc;
@@ -86,7 +87,8 @@ static int open_dirty(const char *text, pid_t pid, struct dirty *d,
 		return xf_fail(err, OPT_MISUSE,
 			       "--dirty: '%s' is not first, calls or all",
 			       text);
-	rc = dirty_open(d, pid, err);
+	rc = dirty_open(d, t->pid, err);
+	rc = rc ? rc : dirtytrace_learn_slots(d, t, err);
 	if (rc)
 		return xf_prefix(err, rc, "--dirty");
 	if (!*text)
@@ -189,7 +191,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	rc = check_mask(mask, &sealed, err);
 	rc = rc ? rc : target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
-	rc = rc ? rc : open_dirty(dirty_mode, t.pid, &dirty, &wish, err);
+	rc = rc ? rc : open_dirty(dirty_mode, &t, &dirty, &wish, err);
 	rc = rc ? rc : confine_us(&t, store, host_events.nr, err);
 	rc = rc ? rc : target_find_module(&t, 3000, err);
 	rc = rc ? rc : target_find_kernel(&t, false, err);

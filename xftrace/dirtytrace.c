@@ -24,28 +24,27 @@
 /* What one call moves, so that a guest that writes fast keeps nobody here. */
 #define MAX_BATCHES   ((int)(2 * XFTD_RING / BATCH))
 
-/* Ask QEMU where it has the guest's memory, again if some was plugged in. */
-static int learn_slots(struct dirtytrace *dt, struct xf_err *err)
+int dirtytrace_learn_slots(struct dirty *d, const struct target *t,
+			   struct xf_err *err)
 {
 	_cleanup_(memslots_deinit) struct memslots ms = MEMSLOTS_INIT;
 	_cleanup_(qmp_close) struct qmp q = QMP_INIT;
 	int rc;
 
-	if (!dt->t->qmp_path)
+	if (!t->qmp_path)
 		return xf_fail(err, -ENOTSUP,
 			       "--dirty needs QEMU's QMP socket: give it one "
 			       "with -qmp unix:PATH,server=on,wait=off");
-	rc = qmp_open(&q, dt->t->qmp_path, QMP_MS, err);
+	rc = qmp_open(&q, t->qmp_path, QMP_MS, err);
 	rc = rc ? rc : memslots_from_qmp(&ms, &q, err);
-	return rc ? rc : dirty_set_slots(dt->d, &ms, err);
+	return rc ? rc : dirty_set_slots(d, &ms, err);
 }
 
 static int start(struct dirtytrace *dt, const struct ring *rings,
 		 size_t nr_rings, struct xf_err *err)
 {
-	int rc = learn_slots(dt, err);
+	int rc = target_pages_init(&dt->pages, dt->t, err);
 
-	rc = rc ? rc : target_pages_init(&dt->pages, dt->t, err);
 	if (rc)
 		return rc;
 	memset(dt->d->head_gpa, 0, sizeof(dt->d->head_gpa));
@@ -259,7 +258,7 @@ static void harvest(struct dirtytrace *dt)
 	uint64_t now = monotonic_ns();
 
 	if (dt->strange && now >= dt->next_slots_ns) {
-		(void)learn_slots(dt, NULL);
+		(void)dirtytrace_learn_slots(dt->d, dt->t, NULL);
 		dt->next_slots_ns = now + SLOTS_NS;
 		dt->strange = false;
 	}

@@ -82,6 +82,14 @@ void dirtytrace_stop(struct dirtytrace *dt);
 /* For status: source, mode, what was recorded; NULL: it is off. */
 json_t *dirtytrace_status(const struct dirtytrace *dt);
 
+/*
+ * Ask QEMU where it has the guest's memory. Before the cage: in Landlock's the
+ * memory map of another process may not be read. What is plugged in later is then
+ * not known, and its pages keep QEMU's addresses.
+ */
+int dirtytrace_learn_slots(struct dirty *d, const struct target *t,
+			   struct xf_err *err);
+
 const char *dirtytrace_mode_name(enum xftd_mode mode);
 
 /* Since it was started. */
