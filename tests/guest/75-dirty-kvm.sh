@@ -52,6 +52,8 @@ if l1_start 6.1 && nested_dirty_put && put "$vmm" /tmp/dirty_vmm; then
 	nested_dirty 0 || not_ok "L2, bitmap: ends with $?"
 	in_l1 './dirty_vmm /usr/bin/dirty_kvm.so 1024 pages qemu_logs' ||
 		not_ok "in L1, ring: ends with $?"
+	nested_on 4096 'KVM dirty ring'
+	nested_on 0 'KVM dirty bitmap'
 	nested_scan
 	check 'no oops in L1' no_oops l1.console
 	l1_stop

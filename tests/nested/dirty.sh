@@ -56,3 +56,27 @@ nested_scan() {
 		sed -E 's/^ok [0-9]+ # SKIP (.*)/not ok \1: L1 should have it/
 			s/^(not )?ok [0-9]+ - /\1ok host page tables: /'
 }
+
+# nested_on ENTRIES NAME -- all of it: on --dirty of an L2, off, and the tables
+nested_on() {
+	in_l1 "XFTRACE_DIRTY_RING=$1 xftrace -q guest start --accel kvm --dirty \
+			--mem 256M --cpus 1 &&
+		xftrace on --name dirty-$1 --dirty sys_read || exit
+		until xftrace status >status.txt &&
+			awk '/^records/ { exit \$2 < 1000 }' status.txt; do
+			sleep 0.1
+		done
+		xftrace -q off && xftrace dirty --json >dirty.json &&
+			xftrace dirty --by type >types.txt; rc=\$?
+		xftrace -q guest stop; exit \$rc" >on.txt 2>&1 ||
+		{ not_ok "on --dirty in L1: $(cat on.txt)"; return; }
+	check "on --dirty says: $2" grep -q "dirty pages: $2" on.txt
+	in_l1 'cat dirty.json' >dirty.json
+	check 'pages are told, and none is lost' jq -e \
+		'.lost == 0 and (.rows | length) > 50' dirty.json
+	for what in 'slab task_struct' 'per-CPU' 'anonymous' 'page table'; do
+		check "$2: there is $what" in_l1 "grep -q '$what' types.txt"
+	done
+	check "$2: a call has its pages" in_l1 "grep -q '/\* dirtied' trace_graph.txt"
+	check "$2: nobody wrote what nobody should" in_l1 "! grep '^!' types.txt"
+}
