@@ -41,6 +41,12 @@ static char *split(const char *key, struct words *w)
 	return copy;
 }
 
+/* Those of a call, or NULL: it is none. */
+static char *split_call(const char *key, struct words *w)
+{
+	return strncmp(key, "call ", 5) ? NULL : split(key, w);
+}
+
 static json_t *hex(uint64_t v)
 {
 	char text[20];
@@ -212,12 +218,11 @@ static void judge_new_call(struct run *r, const struct flow_item *item,
 static void check_call(const struct flow_item *item, void *arg)
 {
 	struct run *r = arg;
-	_cleanup_free_ char *copy = NULL;
 	struct words w;
+	_cleanup_free_ char *copy = split_call(item->key, &w);
 
-	if (strncmp(item->key, "call ", 5))
+	if (!copy)
 		return;
-	copy = split(item->key, &w);
 	if (*w.func == '?')
 		tell_call(r, RULE_UNKNOWN_CALL, item, &w,
 			  ", which is in no kernel text and no listed module");
@@ -361,12 +366,11 @@ static void index_module(struct run *r, const char *label)
 static void index_modules(const struct flow_item *item, void *arg)
 {
 	struct run *r = arg;
-	_cleanup_free_ char *copy = NULL;
 	struct words w;
+	_cleanup_free_ char *copy = split_call(item->key, &w);
 
-	if (strncmp(item->key, "call ", 5))
+	if (!copy)
 		return;
-	copy = split(item->key, &w);
 	index_module(r, w.caller);
 	index_module(r, w.func);
 }
@@ -375,12 +379,11 @@ static void add_pair(const struct flow_item *item, void *arg)
 {
 	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
 	struct flow_item *pair;
-	_cleanup_free_ char *copy = NULL;
 	struct words w;
+	_cleanup_free_ char *copy = split_call(item->key, &w);
 
-	if (strncmp(item->key, "call ", 5))
+	if (!copy)
 		return;
-	copy = split(item->key, &w);
 	buf_printf(&key, "call %s %s", w.caller, w.func);
 	pair = flow_at(arg, key.data);
 	if (pair)

@@ -38,6 +38,9 @@ json_t *report_finding(const struct finding *f);
 /* All of them, in an array. */
 json_t *report_findings(const struct findings *f);
 
+/* Append @all, which it takes, as text: the same in every run. */
+void report_put(json_t *all, struct buf *out);
+
 /*
  * Add findings from such objects, which a process of ours in a cage has made.
  * False: they are no such.

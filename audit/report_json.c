@@ -66,21 +66,25 @@ bool report_take(const json_t *list, struct findings *f)
 	return json_is_array(list);
 }
 
-void report_json(const struct report *r, struct buf *out)
+void report_put(json_t *all, struct buf *out)
 {
-	json_t *all;
-	char *text;
+	_cleanup_free_ char *text = json_dumps(all, JSON_INDENT(1) |
+							    JSON_ENSURE_ASCII);
 
-	all = json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s, s:o}", "version", 1,
-			"subject", r->subject, "kernel", r->kernel, "build_id",
-			r->build_id, "baseline", r->baseline, "verdict",
-			verdict_name(findings_verdict(r->findings)),
-			"findings", report_findings(r->findings));
-	text = json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 	if (!text)
 		abort();
 	buf_puts(out, text);
 	buf_putc(out, '\n');
-	free(text);
 	json_decref(all);
+}
+
+void report_json(const struct report *r, struct buf *out)
+{
+	report_put(json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s, s:o}",
+			     "version", 1, "subject", r->subject, "kernel",
+			     r->kernel, "build_id", r->build_id, "baseline",
+			     r->baseline, "verdict",
+			     verdict_name(findings_verdict(r->findings)),
+			     "findings", report_findings(r->findings)),
+		   out);
 }

@@ -59,7 +59,6 @@ static json_t *describe_finding(const struct report *r, const struct finding *f)
 void report_sarif(const struct report *r, struct buf *out)
 {
 	json_t *results = json_array(), *all;
-	char *text;
 
 	for (size_t i = 0; i < r->findings->nr; i++)
 		json_array_append_new(
@@ -72,11 +71,5 @@ void report_sarif(const struct report *r, struct buf *out)
 		"executionSuccessful",
 		findings_verdict(r->findings) != VERDICT_UNKNOWN, "results",
 		results);
-	text = json_dumps(all, JSON_INDENT(1) | JSON_ENSURE_ASCII);
-	if (!text)
-		abort();
-	buf_puts(out, text);
-	buf_putc(out, '\n');
-	free(text);
-	json_decref(all);
+	report_put(all, out);
 }
