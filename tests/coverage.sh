@@ -25,6 +25,7 @@ parsers=(
 	kvm-memfile/memfile.c
 	kvm-memfile/memslot.c
 	kvm-memfile/modlist.c
+	kvm-memfile/pages.c
 	kvm-memfile/qmp.c
 	kvm-memfile/ring.c
 	kvm-memfile/scan.c

@@ -105,9 +105,9 @@ else
 	skip "man pages: no mandoc"
 fi
 
-# What the README and other pages tell people to do
-for target in $(grep -ohE '\bmake [a-z][a-z-]*' "$top"/README.md \
-	"$top"/CONTRIBUTING.md "$top"/docs/*.md | cut -d' ' -f2 | sort -u); do
+# What the README and other pages tell people to do, in code
+for target in $(grep -ohE '(^ {4,}|`)make [a-z][a-z-]*' "$top"/README.md \
+	"$top"/CONTRIBUTING.md "$top"/docs/*.md | awk '{ print $NF }' | sort -u); do
 	check "make $target is a target" \
 		grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" "$top/Makefile"
 done

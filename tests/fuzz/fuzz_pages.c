@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What pages are used for: struct page, slab caches, inodes, tasks. */
+#include "guest.h"
+#include "pages.h"
+
+void fuzz_one(struct cursor *in)
+{
+	/* As in a 6.1 guest. */
+	static const struct pages_layout layout = {
+		.vmemmap = 0xffffea0000000000,
+		.sizeof_page = 64,
+		.page_flags = 0,
+		.page_head = 8,
+		.page_mapping = 24,
+		.page_type = 48,
+		.slab_bit = 9,
+		.type_slab = PAGES_NONE,
+		.type_table = 0x200,
+		.type_buddy = 0x80,
+		.slab_cache = 24,
+		.cache_name = 96,
+		.mapping_host = 0,
+		.inode_ino = 64,
+		.init_task = 0xffffffff8801a940,
+		.task_tasks = 2248,
+		.task_signal = 2960,
+		.signal_threads = 16,
+		.task_node = 2832,
+		.task_stack = 32,
+		.task_pid = 2480,
+		.task_comm = 2944,
+	};
+	_cleanup_(pages_deinit) struct pages p = PAGES_INIT;
+	const struct gva space = { 0 };
+	struct page_what what;
+
+	guest_begin(in, GUEST_GVA);
+	pages_init(&p, &space, &layout);
+	pages_add(&p, 0x1000000, 0x200000, 0xffffffff81000000, XFT_PAGE_TEXT,
+		  NULL);
+	pages_seal(&p);
+	for (uint64_t gpa = 0xff0000; gpa < 0x1010000; gpa += 0x4000) {
+		guest_forget();
+		guest_pointer(layout.vmemmap + gpa / 4096 * 64);
+		guest_pointer(layout.init_task);
+		pages_ask(&p, gpa, &what);
+		fuzz_must(memchr(what.name, 0, sizeof(what.name)) != NULL);
+	}
+	guest_end();
+}
