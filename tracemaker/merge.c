@@ -306,8 +306,8 @@ static void make_streams(struct merge *m, const struct trace *t,
 		struct merge_stream *s = &m->streams[m->nr_streams++];
 
 		s->ring = &t->rings[session->ring[i]];
-		if (session->sealed)
-			prepare_unseal(s, session->seed.seed);
+		if (session->seed)
+			prepare_unseal(s, session->seed->seed);
 		s->sub_shift = sub_shift_of(t, s->ring);
 	}
 	/* A CPU's NMI ring interleaves with its main ring. */

@@ -36,8 +36,7 @@ void trace_deinit(struct trace *t)
 		json_decref(t->sessions[i].host);
 		json_decref(t->sessions[i].names);
 		free(t->sessions[i].ring);
-		explicit_bzero(&t->sessions[i].seed,
-			       sizeof(t->sessions[i].seed));
+		secret_free(t->sessions[i].seed, sizeof(struct trace_seed));
 	}
 	for (size_t i = 0; i < t->nr_rings; i++)
 		free(t->rings[i].spans);
@@ -182,11 +181,12 @@ static int add_seed(struct trace *t, const void *data, size_t len,
 	struct trace_session *s = last_session(t);
 	const struct trace_seed *seed = data;
 
-	if (len != sizeof(*seed) || !s || s->number != seed->session ||
-	    s->sealed)
+	if (len != sizeof(*seed) || !s || s->number != seed->session || s->seed)
 		return xf_fail(err, -EBADMSG, "trace: damaged seed");
-	s->seed = *seed;
-	s->sealed = true;
+	s->seed = secret_grow(NULL, 0, sizeof(*seed));
+	if (!s->seed)
+		abort();
+	*s->seed = *seed;
 	return 0;
 }
 
@@ -498,7 +498,7 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 {
 	const struct trace_span *first = &s->first_evidence;
 
-	if (!s->sealed)
+	if (!s->seed)
 		return;
 	buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
 	for (int i = 0; i < UNSEAL_FAULTS; i++)

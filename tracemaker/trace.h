@@ -146,8 +146,7 @@ struct trace_session {
 	struct symtab *symbols;	/* owned; may be an empty table */
 	json_t *events;		/* array of the EVENTS chunks, or NULL */
 	json_t *host;		/* the HOST chunk, or NULL */
-	struct trace_seed seed;
-	bool sealed;		/* it has a seed */
+	struct trace_seed *seed; /* owned; NULL: the mask is xor */
 	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks */
 	struct trace_span first_evidence; /* if there is any */
 	json_t *names;		/* array of strings, or NULL */

@@ -33,7 +33,7 @@ static json_t *tell_mask(const struct trace *t, const struct call_stats *s)
 
 	/* Sessions are counted together; where faults are is told of each. */
 	for (size_t i = 0; i < t->nr_sessions; i++) {
-		if (i && t->sessions[i].sealed)
+		if (i && t->sessions[i].seed)
 			buf_puts(&b, " in all; then ");
 		trace_tell_seal(&t->sessions[i], s->verified, &b);
 	}

@@ -793,8 +793,9 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 		return xf_fail(err, -ESTALE,
 			       "it was rebooted or loaded its module again");
 	last = &t->sessions[t->nr_sessions - 1];
-	r->spec.sealed = last->sealed;
-	memcpy(r->seed, last->seed.seed, sizeof(r->seed));
+	r->spec.sealed = last->seed;
+	if (last->seed)
+		memcpy(r->seed, last->seed->seed, sizeof(r->seed));
 	for (size_t i = 0; i < t->nr_keys; i++) {
 		struct klog_entry e;
 
@@ -806,7 +807,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 			return rc;
 	}
 	/* No key says which session it is if that one is sealed. */
-	if (last->sealed)
+	if (last->seed)
 		r->key = (struct key_ctl){ .session = last->number };
 	if (last->host && hosttrace_resume(&r->host, last->host, &why))
 		xf_info("%s", why.msg);

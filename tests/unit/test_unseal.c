@@ -712,7 +712,7 @@ static void test_stored(void **state)
 		chunk[at] ^= bit;
 	}
 	/* With another seed nothing is. */
-	st.t.sessions[0].seed.seed[0] ^= 1;
+	st.t.sessions[0].seed->seed[0] ^= 1;
 	assert_true(merged(&st, &verified) > 0);
 	assert_int_equal(verified, 0);
 	forget(&st);
