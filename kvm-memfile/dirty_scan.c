@@ -405,9 +405,11 @@ int dirty_open_scan(struct dirty *d, pid_t pid, struct xf_err *err)
 
 	if (!kernel_has_it())
 		return xf_fail(err, -EOPNOTSUPP,
-			       "this host's kernel does not note which pages "
-			       "are written (CONFIG_MEM_SOFT_DIRTY): start QEMU "
-			       "as 'xftrace guest args --dirty' tells");
+			       "QEMU was not started for it ('xftrace guest "
+			       "start --dirty' does, 'xftrace guest args "
+			       "--dirty' tells how), and this host's kernel "
+			       "does not note what is written "
+			       "(CONFIG_MEM_SOFT_DIRTY)");
 	s.pagemap = pagemap = open_proc(pid, "pagemap", O_RDONLY, err);
 	if (pagemap < 0)
 		return pagemap;
