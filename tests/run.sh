@@ -12,8 +12,8 @@
 # "skip NAME: reason" for each of its cases; unit programs are cmocka's. The
 # last line is the sum: N passed, N failed, N skipped. T='pattern' runs only
 # the files whose name it matches. J files run at once, one for each processor
-# if it is not said, as a guest that boots or waits seldom needs its own; long
-# ones run alone.
+# if it is not said, as a guest that boots or waits seldom needs its own. Those
+# with a line "# alone: WHY" and long ones have the machine for themselves.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -81,6 +81,8 @@ run() { # LABEL COMMAND... -- its output is a list of results
 
 finish() { while [ ${#label[@]} -gt 0 ]; do reap; done; }
 
+run_file() { run "$kind-$(basename "$1" .sh)" bash "$1"; }
+
 cmocka() { # PROGRAM -- cmocka's TAP output as ours
 	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1 "$1" 2>&1 |
 		sed -E 's/^(not )?ok [0-9]+ # SKIP (.*)/skip \2: it does not have here what it needs/
@@ -91,7 +93,9 @@ cmocka() { # PROGRAM -- cmocka's TAP output as ours
 # shellcheck disable=SC2254 # a pattern it is
 matches() { case $1 in ${T:-*}) ;; *) false ;; esac; }
 
+at_once=$J
 for kind; do
+	J=$at_once alone=()
 	case $kind in
 	unit)
 		# Some of them look at a real kernel, if there is one.
@@ -114,8 +118,15 @@ for kind; do
 		for t in tests/"$kind"/[0-9]*.sh; do
 			[ -e "$t" ] || continue
 			matches "${t##*/}" || continue
-			run "$kind-$(basename "$t" .sh)" bash "$t"
+			if grep -q '^# alone: ' "$t"; then
+				alone+=("$t")
+			else
+				run_file "$t"
+			fi
 		done
+		finish
+		J=1
+		for t in "${alone[@]}"; do run_file "$t"; done
 		;;
 	*)
 		echo "run.sh: unknown kind of test: $kind" >&2

@@ -9,6 +9,8 @@
 # for what is recorded. For the times it is lapic_next_deadline() in L2, which
 # writes one MSR: KVM must see that between the function's entry and its return.
 
+# alone: an L1 whose kernel spins leaves and enters its emulator at each turn, and
+# crawls when it has to share the machine.
 # shellcheck disable=SC2016,SC2154 # L1's shell's variables and awk's; lib.sh's
 
 # shellcheck disable=SC1091
@@ -39,7 +41,7 @@ in_guest() { in_l1 "$@"; }
 
 # shellcheck disable=SC2046 # options
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -s -I"$top/base" -I"$top/abi" \
-	-I"$top/nvm" -I"$top/tracemaker" -I"$top/xftrace" -o timeline \
+	-I"$top/keyctl" -I"$top/nvm" -I"$top/tracemaker" -I"$top/xftrace" -o timeline \
 	"$top/tests/guest/timeline.c" "$O/obj/libxf.a" \
 	$(pkg-config --cflags --libs jansson libtraceevent libelf libpmem \
 		libzstd zlib liblzma) || { not_ok 'timeline compiles'; exit 1; }

@@ -5,6 +5,8 @@
 # the KVM of an emulated AMD processor, and in the small VMM on an emulated Intel
 # processor that logs pages by itself (PML).
 
+# alone: an L1 whose kernel spins leaves and enters its emulator at each turn, and
+# crawls when it has to share the machine.
 # shellcheck disable=SC2016,SC2154 # for other shells; lib.sh sets work and O
 
 # shellcheck disable=SC1091

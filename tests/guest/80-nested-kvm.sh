@@ -4,6 +4,8 @@
 # The promise, kept under real KVM: on, off, and the graph, of an L2 that runs
 # on the KVM of an L1, which is itself a guest with an emulated SVM.
 
+# alone: an L1 whose kernel spins leaves and enters its emulator at each turn, and
+# crawls when it has to share the machine.
 # shellcheck disable=SC2016,SC2154 # L1's shell's variables and awk's; lib.sh's
 
 # shellcheck disable=SC1091
