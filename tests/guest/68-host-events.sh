@@ -44,7 +44,7 @@ ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -s -I"$top/base" -I"$top/abi" \
 	-I"$top/keyctl" -I"$top/nvm" -I"$top/tracemaker" -I"$top/xftrace" -o timeline \
 	"$top/tests/guest/timeline.c" "$O/obj/libxf.a" \
 	$(pkg-config --cflags --libs jansson libtraceevent libelf libpmem \
-		libzstd zlib liblzma) || { not_ok 'timeline compiles'; exit 1; }
+		libzstd zlib liblzma libsodium) || { not_ok 'timeline compiles'; exit 1; }
 l1_start 6.1 || { not_ok 'L1 boots'; exit 1; }
 put timeline /tmp/timeline || not_ok 'timeline gets into L1'
 in_l1 'xftrace -q guest start --accel kvm --mem 256M --cpus 1 \
