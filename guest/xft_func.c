@@ -314,7 +314,8 @@ NOKPROBE_SYMBOL(xft_leave_root);
 static __always_inline int xft_entry_as(const struct ftrace_graph_ent *trace,
 					void *gops, enum xft_mask mask)
 {
-	u32 func = trace->func;
+	/* Of the address its low half, so that nothing has to be cut off. */
+	u32 func = READ_ONCE(*(const u32 *)&trace->func);
 	u32 depth = trace->depth;
 	u64 root;
 
