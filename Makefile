@@ -161,7 +161,8 @@ coverage: setup-test
 
 # The module's own ring writer against the host's reader, on this machine.
 $(O)/stress/%: tests/stress/%.c tests/fake_ring.h guest/xft_ring.h \
-		guest/xft_seal.c guest/xft_seal.h abi/xft_mac.h $(LIB)
+		guest/xft_seal.c guest/xft_seal.h guest/xft_pool.h abi/xft_mac.h \
+		$(LIB)
 	$(say) TEST $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XCFLAGS) $(addprefix -I,$(DIRS) abi guest tests) -o $@ $< \

@@ -6,6 +6,7 @@
  *	xft_mailbox.c	answers the host (the paper's Trace_Switch, guest side)
  *	xft_push.c	rings: memory, and the slow path of the writer
  *	xft_seal.c	keys of sealed rings
+ *	xft_pool.h	... made beforehand
  *	xft_kfunc.c	kernel functions that modules may not link to
  *	xft_func.c	function-graph hooks
  *	xft_args.c	what a system call was given
@@ -26,6 +27,8 @@
 
 #define xft_publish(p, v)	smp_store_release(p, v)
 #define xft_acquire(p)		smp_load_acquire(p)
+/* To @to if it is @from: acquires and releases. */
+#define xft_swap(p, from, to)	(cmpxchg(p, from, to) == (from))
 #define xft_order_stores()	smp_wmb()
 #define xft_order_loads()	smp_rmb()
 #include "xft_ring.h"
@@ -58,6 +61,11 @@ int xft_push_alloc(u32 sub_shift, u32 nr_subs, const u64 seed[4]);
  * written to; from the poll thread.
  */
 void xft_push_kick(void);
+/*
+ * Make streams that writers are going to need; from the poll thread, too. True:
+ * there was something to do, so there may soon be more.
+ */
+bool xft_push_fill(void);
 /* No hook may run any more. */
 void xft_push_close(void);
 void xft_push_free(void);

@@ -9,6 +9,7 @@
 
 #include <linux/freezer.h>
 #include <linux/gfp.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/random.h>
 #include <linux/string.h>
@@ -22,6 +23,8 @@
 
 /* A request waits this long at most; an idle guest wakes up this rarely. */
 #define XFT_POLL_MS	   20
+/* While sealed rings are filled fast enough to want streams all the time. */
+#define XFT_POLL_FAST_MS   1
 
 #define XFT_BLOCK_ORDER	   get_order(XFT_PAGE + sizeof(struct xft_mbox))
 
@@ -124,8 +127,19 @@ static int xft_answer(u32 cmd)
 	}
 }
 
+/* Not in ticks: these may be longer than a sub-buffer takes to fill. */
+static void xft_sleep(u32 ms)
+{
+	ktime_t time = ms_to_ktime(ms);
+
+	set_current_state(TASK_IDLE);
+	schedule_hrtimeout_range(&time, NSEC_PER_MSEC / 4, HRTIMER_MODE_REL);
+}
+
 static int xft_poll(void *unused)
 {
+	u32 ms = XFT_POLL_MS;
+
 	while (!kthread_should_stop()) {
 		/* Pairs with the host's release: parameters are complete. */
 		u32 seq = smp_load_acquire(&xft_mbox->seq);
@@ -137,7 +151,9 @@ static int xft_poll(void *unused)
 		}
 		WRITE_ONCE(xft_ctl->heartbeat, xft_ctl->heartbeat + 1);
 		xft_push_kick();
-		schedule_timeout_idle(msecs_to_jiffies(XFT_POLL_MS));
+		ms = xft_push_fill() ? XFT_POLL_FAST_MS :
+				       min_t(u32, 2 * ms, XFT_POLL_MS);
+		xft_sleep(ms);
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <linux/hardirq.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include <asm/io.h>
 #include <asm/msr.h>
 
@@ -17,6 +18,10 @@
 /* NMIs are rare, and what they call is short. */
 #define XFT_NMI_SUB_SHIFT 12
 #define XFT_NMI_SUBS	  16
+
+/* Large, and no reason to end somebody's program. */
+#define XFT_GFP \
+	(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 /* For CPUs that came up after tracing was switched on: it has no memory. */
 static struct xft_ring xft_no_ring;
@@ -69,10 +74,24 @@ static void xft_ring_free(struct xft_ring *r)
 	for (i = 0; subs && i < hdr->nr_subs; i++)
 		free_pages((unsigned long)subs[i], hdr->sub_shift - PAGE_SHIFT);
 	kfree(subs);
-	if (xft_mask == XFT_MASK_SEALED)
-		kfree_sensitive(r->seal);
+	if (xft_mask == XFT_MASK_SEALED && r->seal)
+		kvfree_sensitive(r->seal, xft_seal_size(r->seal->pooled));
 	memzero_explicit(hdr, sizeof(*hdr));
 	free_page((unsigned long)hdr);
+}
+
+/* NMIs write little, and do without a pool. */
+static struct xft_seal *xft_seal_alloc(int cpu, u32 kind, u32 shift,
+				       const u64 seed[4])
+{
+	u64 pooled = kind == XFT_RING_MAIN ? xft_seal_pooled(shift) : 0;
+	struct xft_seal *s = __vmalloc(xft_seal_size(pooled), XFT_GFP);
+
+	if (s) {
+		s->pooled = pooled;
+		xft_seal_init(s, seed, cpu, kind);
+	}
+	return s;
 }
 
 static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr,
@@ -94,20 +113,17 @@ static struct xft_ring *xft_ring_alloc(int cpu, u32 kind, u32 shift, u32 nr,
 	if (!r->subs)
 		goto free;
 	for (i = 0; i < nr; i++) {
-		r->subs[i] = (void *)__get_free_pages(
-			GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
-				__GFP_RETRY_MAYFAIL,
-			shift - PAGE_SHIFT);
+		r->subs[i] = (void *)__get_free_pages(XFT_GFP,
+						      shift - PAGE_SHIFT);
 		if (!r->subs[i])
 			goto free;
 		hdr->sub_gpa[i] = virt_to_phys(r->subs[i]);
 		hdr->nr_subs = i + 1;
 	}
 	if (seed) {
-		r->seal = kzalloc(sizeof(*r->seal), GFP_KERNEL);
+		r->seal = xft_seal_alloc(cpu, kind, shift, seed);
 		if (!r->seal)
 			goto free;
-		xft_seal_init(r->seal, seed, cpu, kind);
 	}
 	hdr->magic = XFT_RING_MAGIC;
 	return r;
@@ -234,6 +250,22 @@ static void xft_close_idle(void)
 		*seen = head;
 	}
 	cpus_read_unlock();
+}
+
+bool xft_push_fill(void)
+{
+	bool filled = false;
+	int cpu;
+
+	if (xft_mask != XFT_MASK_SEALED || xft_ctl->state != XFT_TRACING)
+		return false;
+	for_each_possible_cpu(cpu) {
+		struct xft_ring *r = per_cpu(xft_ring_main, cpu);
+
+		if (r != &xft_no_ring)
+			filled |= xft_seal_fill(r->seal);
+	}
+	return filled;
 }
 
 void xft_push_kick(void)

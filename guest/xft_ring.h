@@ -119,7 +119,7 @@ static __always_inline u64 xft_ring_first(const struct xft_ring *r, u64 tsc,
 static __always_inline void xft_ring_seal_call(struct xft_ring *r, u64 *dst,
 					       u64 first, u64 second)
 {
-	u64 *key = &r->seal->stream[r->seal->used];
+	u64 *key = xft_seal_next(r->seal);
 	u64 otp = key[0], tag;
 
 	dst[0] = first ^= key[2];
@@ -285,6 +285,7 @@ static __always_inline void xft_ring_seal_close(struct xft_ring *r, u64 tsc,
 	xft_pen_word(&pen, records, XFT_MASK_SEALED);
 	xft_pen_end(&pen, tsc, XFT_CLOSE | flags << XFT_DEPTH_SHIFT,
 		    XFT_MASK_SEALED);
+	xft_seal_close(r->seal);
 }
 
 /* Close the open sub-buffer, if any: nothing is added to it any more. */

@@ -108,16 +108,16 @@ static __always_inline void xft_sip_two(u64 key0, u64 key1, u32 i,
 	ret_g[1] = w[0] ^ w[1] ^ w[2] ^ w[3];
 }
 
-static noinline notrace void xft_seal_expand(struct xft_seal *s)
+/* A batch to @ret_stream; @key becomes that of the next. */
+static noinline notrace void xft_seal_expand(u64 key[2], u64 *ret_stream)
 {
-	u64 key0 = s->key[0], key1 = s->key[1];
+	u64 key0 = key[0], key1 = key[1];
 	u32 i;
 
-	xft_sip_two(key0, key1, 0, s->key, s->stream);
+	xft_sip_two(key0, key1, 0, key, ret_stream);
 	for (i = 2; i <= XFT_SEAL_BATCH / 2; i += 2)
-		xft_sip_two(key0, key1, i, s->stream + 2 * (i - 1),
-			    s->stream + 2 * i);
-	s->used = 0;
+		xft_sip_two(key0, key1, i, ret_stream + 2 * (i - 1),
+			    ret_stream + 2 * i);
 }
 
 /* What the functions above have left on the stack, called from where they are. */
@@ -132,23 +132,114 @@ static noinline notrace void xft_seal_burn(void)
 
 notrace void xft_seal_refill(struct xft_seal *s)
 {
-	xft_seal_expand(s);
+	xft_seal_expand(s->key, s->stream);
 	xft_seal_burn();
+	s->used = 0;
+	s->end = XFT_SEAL_BATCH;
 }
 
-notrace void xft_seal_open(struct xft_seal *s, u64 nr)
+static __always_inline void xft_seal_wipe(u64 *words, u64 nr)
+{
+	u64 i;
+
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(words[i], 0);
+}
+
+/* Where the stream of sub-buffer @nr is made beforehand. */
+static __always_inline u64 *xft_seal_pool(struct xft_seal *s, u64 nr)
+{
+	return (u64 *)(s + 1) + (nr & 1) * s->pooled;
+}
+
+/* The key of the stream of sub-buffer @nr, whose turn in the chain it is. */
+static __always_inline void xft_seal_stream(const struct xft_seal *s, u64 nr,
+					    u64 ret_key[2])
 {
 	u32 key[8];
 	u32 i;
 
 	xft_hchacha(key, s->chain, XFT_SEAL_STREAM, nr);
-	s->key[0] = key[0] | (u64)key[1] << 32;
-	s->key[1] = key[2] | (u64)key[3] << 32;
+	ret_key[0] = key[0] | (u64)key[1] << 32;
+	ret_key[1] = key[2] | (u64)key[3] << 32;
 	for (i = 0; i < ARRAY_SIZE(key); i++)
 		WRITE_ONCE(key[i], 0);
+}
+
+/* Order the stream of sub-buffer @nr, which is opened next. */
+static __always_inline void xft_seal_post(struct xft_seal *s, u64 nr)
+{
+	u64 key[2];
+
+	if (!s->pooled)
+		return;
+	xft_seal_stream(s, nr, key);
+	xft_slot_post(&s->slot[nr & 1], key[0], key[1]);
+	xft_seal_wipe(key, ARRAY_SIZE(key));
+}
+
+notrace void xft_seal_open(struct xft_seal *s, u64 nr)
+{
+	struct xft_slot *slot = &s->slot[nr & 1];
+
+	if (s->pooled && xft_slot_take(slot)) {
+		s->used = xft_seal_pool(s, nr) - (u64 *)s;
+		s->end = s->used + s->pooled;
+		s->key[0] = slot->key[0];
+		s->key[1] = slot->key[1];
+		xft_slot_wipe(slot);
+	} else {
+		xft_seal_stream(s, nr, s->key);
+		xft_seal_refill(s);
+	}
 	xft_hchacha(s->chain, s->chain, XFT_SEAL_NEXT, nr);
-	/* What is left of the last sub-buffer's stream goes, too. */
-	xft_seal_refill(s);
+	xft_seal_post(s, nr + 1);
+	xft_seal_burn();
+}
+
+notrace void xft_seal_close(struct xft_seal *s)
+{
+	xft_seal_wipe(xft_seal_next(s), s->end - s->used);
+	xft_seal_wipe(s->key, ARRAY_SIZE(s->key));
+	s->used = s->end = 0;
+}
+
+/*
+ * A batch at a time with interrupts off, as hooks do: an interrupt would leave
+ * the registers, with parts of the key in them, where nobody wipes them.
+ */
+static noinline void xft_seal_fill_slot(struct xft_slot *slot, u64 *stream,
+					u64 nr)
+{
+	u64 i;
+
+	for (i = 0; i < nr && xft_slot_wanted(slot); i += XFT_SEAL_BATCH) {
+		unsigned long flags = xft_irq_save();
+
+		xft_seal_expand(slot->key, stream + i);
+		xft_seal_burn();
+		xft_irq_restore(flags);
+		cond_resched();
+	}
+	if (!xft_slot_end(slot)) {
+		xft_seal_wipe(stream, i);
+		xft_slot_leave(slot);
+	}
+}
+
+bool xft_seal_fill(struct xft_seal *s)
+{
+	bool filled = false;
+	u64 nr;
+
+	for (nr = 0; s->pooled && nr < ARRAY_SIZE(s->slot); nr++) {
+		if (!xft_slot_begin(&s->slot[nr]))
+			continue;
+		xft_seal_fill_slot(&s->slot[nr], xft_seal_pool(s, nr),
+				   s->pooled);
+		filled = true;
+	}
+	return filled;
 }
 
 notrace void xft_seal_init(struct xft_seal *s, const u64 seed[4], u32 cpu,
@@ -156,5 +247,6 @@ notrace void xft_seal_init(struct xft_seal *s, const u64 seed[4], u32 cpu,
 {
 	xft_hchacha(s->chain, (const u32 *)seed, XFT_SEAL_RING,
 		    cpu | (u64)kind << 32);
+	xft_seal_post(s, 0);
 	xft_seal_burn();
 }

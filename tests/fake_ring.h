@@ -40,6 +40,14 @@
 #define WRITE_ONCE(x, v)   (*(volatile __typeof__(x) *)&(x) = (v))
 #define xft_publish(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xft_acquire(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define xft_swap(p, from, to)                                                  \
+	__atomic_compare_exchange_n(p, &(u32){ from }, to, false,              \
+				    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define xft_irq_save()	   0
+#define xft_irq_restore(f) ((void)(f))
+#ifndef cond_resched
+#define cond_resched() ((void)0)
+#endif
 #define xft_order_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define xft_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #include "../guest/xft_ring.h"
@@ -62,7 +70,8 @@ struct fake_ring {
 	struct klog keys;
 	struct ring r; /* the reader */
 	enum xft_mask mask;
-	struct xft_seal seal; /* the guest's */
+	struct xft_seal seal;	/* the guest's, ... */
+	struct xft_seal *pool;	/* ... or this one, with a pool */
 	uint8_t seed[UNSEAL_SEED];
 };
 
@@ -197,8 +206,23 @@ static inline void fake_ring_seal(struct fake_ring *f)
 		abort();
 }
 
+/* After that: its streams are made by whoever calls xft_seal_fill(). */
+static inline void fake_ring_pool(struct fake_ring *f)
+{
+	uint64_t seed[4], pooled = xft_seal_pooled(f->hdr->sub_shift);
+
+	f->pool = calloc(1, xft_seal_size(pooled));
+	if (!f->pool)
+		abort();
+	f->w->seal = f->pool;
+	f->pool->pooled = pooled;
+	memcpy(seed, f->seed, sizeof(seed));
+	xft_seal_init(f->pool, seed, f->hdr->cpu, f->hdr->kind);
+}
+
 static inline void fake_ring_close(struct fake_ring *f)
 {
+	free(f->pool);
 	ring_deinit(&f->r);
 	klog_deinit(&f->keys);
 	fake_guest_close(&f->g);

@@ -62,7 +62,7 @@ static void rename_call(u64 *record)
 /* With what there is: a key for a record that is yet to come. */
 static void forge_tag(struct xft_ring *r, u64 *record)
 {
-	u64 *key = &r->seal->stream[r->seal->used];
+	u64 *key = xft_seal_next(r->seal);
 	u64 mac = xft_mac_add(xft_mac_add(1, key[0], record[1]), key[0],
 			      record[0]);
 
