@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The ring protocol's model: right as it is, wrong when a rule is broken.
+# The models of ring and pool: right as they are, wrong when a rule is broken.
 . "$(dirname "$0")/../lib.sh"
 
 model=$top/tests/model/ring.pml
 if ! command -v spin >/dev/null; then
-	skip "the ring's model: no spin"
+	skip "the models of ring and pool: no spin"
 	exit
 fi
 
@@ -77,3 +77,15 @@ caught SEQ_MOVES_WITH_HEAD given_up
 caught LAP_LATE given_up
 caught LAP_EARLY unlapped
 caught RACE_IS_BAD given_up
+
+# Streams that a thread makes beforehand.
+model=$top/tests/model/pool.pml
+holds pool "-DSUBS=7"
+check "model: each step of the pool was taken" test ! -s unreached.pool
+caught NO_CLAIM left "-DSUBS=7"
+caught TAKE_FILLING left "-DSUBS=7"
+caught READY_ANYWAY wrong "-DSUBS=7"
+caught READY_EARLY wrong "-DSUBS=7"
+caught KEY_LATE wrong "-DSUBS=7"
+caught NO_WIPE left "-DSUBS=7"
+caught NO_CLOSE left "-DSUBS=7"
