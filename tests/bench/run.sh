@@ -128,6 +128,11 @@ calls() { # read|getppid -- instructions a call, undisturbed
 	counted "calls $1 80 128" | cut -d' ' -f1
 }
 
+# The least of the rounds is one without an interrupt, in which streams that the
+# poll thread has made are enough; the mean has its part in it, as it has to
+# share the only processor.
+calls_pooled() { counted "calls $1 320 32"; } # read|getppid -- LEAST MEAN
+
 # How many calls one read is: those of the most frequent tree.
 calls_a_read() { # GRAPH
 	awk '/^#/ || !/ calls-/ { next }
@@ -152,13 +157,14 @@ floor_on='
 
 cost() { # KERNEL [LIMIT]
 	local kernel=$1 limit=${2-} n bytes
-	local read0 read1 ppid1 readf readx reada ppidx reads ppids readz sealedx
+	local read0 read1 ppid1 readf readx reada ppidx reads ppids readz
+	local mean0 means sealed
 
 	start_icount "$kernel"
 	title "Instructions in the guest: read() of 8 bytes from /dev/zero," \
 		"Linux $(release "$kernel")"
 	how "qemu-system-x86_64 $icount ...; in the guest: calls read 80 128"
-	read0=$(calls read)
+	read0=$(calls read) mean0=$(calls_pooled read)
 	counted insmod /lib/xftrace.ko || die "no xftrace.ko"
 	read1=$(calls read) ppid1=$(calls getppid)
 
@@ -169,7 +175,7 @@ cost() { # KERNEL [LIMIT]
 	fi
 
 	counted "cd $tracing && { $stock_on; }" || die "no function_graph"
-	reads=$(calls read) ppids=$(calls getppid)
+	reads=$(calls read) ppids=$(calls getppid) means=$(calls_pooled read)
 	counted "cd $tracing && { $stock_off; }"
 
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
@@ -188,7 +194,7 @@ cost() { # KERNEL [LIMIT]
 	readz=$(calls read)
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
 		--no-args --mask=sealed sys_read || die "no tracing"
-	sealedx=$(calls read)
+	sealed=$(calls_pooled read)
 	"$xft" -q off -o graph.txt || die "no trace"
 	stop_icount
 	n=$(calls_a_read graph.txt)
@@ -207,13 +213,17 @@ cost() { # KERNEL [LIMIT]
 		row "hooks that record nothing (floor.ko)" "$readf" instr.
 	row "a traced call: xftrace" \
 		"$(calc %.0f "($readx - $read0) / $n")" instr. "$limit"
-	how "xftrace on ... --mask=sealed --no-args sys_read; keys, tags and all"
-	row "a traced call: xftrace, sealed" \
-		"$(calc %.0f "($sealedx - $read0) / $n")" instr. \
+	how "xftrace on ... --mask=sealed --no-args sys_read; in the guest:" \
+		"calls read 320 32"
+	row "a traced call: xftrace, sealed, in the hook" \
+		"$(calc %.0f "(${sealed% *} - $read0) / $n")" instr. \
 		"<=$(calc %.0f "($reads - $read0) / $n")"
 	row "sealed / xor" \
-		"$(calc %.2f "($sealedx - $read0) / ($readx - $read0)")" times \
-		"<=2.0"
+		"$(calc %.2f "(${sealed% *} - $read0) / ($readx - $read0)")" \
+		times "<=2.0"
+	row "the same, poll thread and interrupts included" \
+		"$(calc %.0f "(${sealed#* } - ${mean0#* }) / $n")" instr. \
+		"<=$(calc %.0f "(${means#* } - ${mean0#* }) / $n")"
 	how "xftrace on ... sys_read, without --no-args"
 	row "a system call's arguments and result" \
 		"$(calc %.0f "$reada - $readx")" instr.
@@ -402,6 +412,8 @@ ring() {
 	"$O/stress/ring_stress" --seal >seal || die "ring_stress"
 	row "a record, written and sealed, CPU time" \
 		"$(sed -n 's/^sealed_ns //p' seal)" ns "<=35"
+	row "... with its words of the stream made before" \
+		"$(sed -n 's/^pooled_ns //p' seal)" ns
 	row "a record, written with xor" "$(sed -n 's/^xor_ns //p' seal)" ns
 	row "sealed records copied and verified" \
 		"$(sed -n 's/^verified_millions //p' seal)" "M rec./s" ">=10"
