@@ -193,6 +193,16 @@ static void migrate(const uint8_t *ram, size_t len, const char *dest)
 	result(!nr, "it migrates every page");
 }
 
+/* The guest writes one page after the other: wait until it has been round. */
+static void await_known(const uint8_t *before, const uint8_t *now)
+{
+	for (size_t page = 0; page < MAX_PAGES; page++)
+		while (known[page] &&
+		       !memcmp(before + page * PAGE, now + page * PAGE, PAGE))
+			nanosleep(&(struct timespec){ .tv_nsec = 10000000 },
+				  NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct xf_err err = { 0 };
@@ -223,6 +233,7 @@ int main(int argc, char **argv)
 						     "mode", "dirty-bitmap")));
 	result(until_status("query-dirty-rate", "measured", "-"),
 	       "and does with its bitmap");
+	await_known(before, ram);
 	if (argc > 3)
 		migrate(ram, st.st_size, argv[3]);
 	v = ask("query-status", NULL);
