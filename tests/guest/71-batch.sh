@@ -35,13 +35,16 @@ check "nothing is left" nothing_left
 "$xft" -q baseline make --store ci/results/traces.store -o ci/open.base batch
 check "with a baseline, the guest is another" ends 0 ci/run --accel tcg --append xft.quiet
 
+# Never ends by itself.
+endless='while :; do sleep 1; done'
+
 job() { # OUTPUT COMMAND -- in the background, until the command runs
 	"$xft" batch --accel tcg --append xft.quiet -f sys_openat -o "$1" \
 		--no-memory -r "echo it''runs; $2" >out 2>err &
 	batch=$!
 	until_true 120 grep -q itruns "$1/log.txt"
 }
-job dies 'sleep 100'
+job dies "$endless"
 kill -9 "$(jq .pid "$work"/run/guests/*/guest.json)"
 wait $batch
 check "the guest dies: 2" [ $? = 2 ]
@@ -50,7 +53,7 @@ check "the guest dies: it says why" result dies \
 	'.steps[] | select(.step == "run").error' 'run: the guest went away'
 check "the guest dies: nothing is left" nothing_left
 
-job asked 'sleep 100'
+job asked "$endless"
 kill -INT $batch
 wait $batch
 check "Ctrl-C: 2" [ $? = 2 ]
