@@ -3,8 +3,9 @@
 #
 # bare.sh COMMAND... -- run a command on a machine as fresh as they come
 #
-# That is a new Debian 12 in a chroot with nothing but git and make, the last
-# commit checked out in its working directory, and the host's network. Needs
+# That is a new Debian in a chroot with nothing but git and make, the last
+# commit checked out in its working directory, and the host's network. It is
+# Debian 12 (bookworm), or what SUITE= names. Needs
 # root. Mounts and processes are in namespaces of their own and end with it;
 # the tree, in ${TMPDIR:-/var/tmp}, is removed. The status is the command's.
 
@@ -25,17 +26,18 @@ find_mirror
 [ -z "$(git -C "$here" status --porcelain)" ] ||
 	say NOTE "what is not committed is not in the copy"
 
+suite=${SUITE:-bookworm}
 tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/xftrace-bare.XXXXXX")
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 root=$tmp/root
 
-say FETCH "Debian 12 from $mirror"
-debootstrap --variant=minbase --include=git,make bookworm "$root" "$mirror" \
+say FETCH "Debian $suite from $mirror"
+debootstrap --variant=minbase --include=git,make "$suite" "$root" "$mirror" \
 	>"$tmp/log" 2>&1 </dev/null || die "debootstrap: $(tail -n1 "$tmp/log")"
 {
-	echo "deb $mirror bookworm main"
-	[ -z "$security" ] || echo "deb $security bookworm-security main"
+	echo "deb $mirror $suite main"
+	[ -z "$security" ] || echo "deb $security $suite-security main"
 } >"$root/etc/apt/sources.list"
 # How this host reaches its mirrors: proxies, timeouts, what it checks.
 apt-config dump | grep -Ei '^Acquire::(https?|Check-|Retries)' \
