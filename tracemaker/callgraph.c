@@ -137,7 +137,7 @@ static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 	t->switching -= f->switches;
 	if (how == CALL_CUT)
 		g->stats.cut++;
-	else if (how == CALL_OPEN)
+	else if (how == CALL_OPEN || how == CALL_LEFT)
 		g->stats.open++;
 	if (g->e)
 		g->e->ops->leave(g->e, c);
@@ -255,14 +255,44 @@ static void enter_dirty(struct graph *g, struct task_state *t, struct frame *f)
 		add_maybe(f, &cpu->maybe);
 }
 
+/* Did the same function make two calls? Of tail calls nobody knows who did. */
+static bool same_caller(struct graph *g, uint64_t a, uint64_t b)
+{
+	struct name first = *names_at(g->names, a - 1);
+
+	return first.start && !names_at(g->names, a)->is_return &&
+	       names_at(g->names, b - 1)->start == first.start;
+}
+
+/*
+ * What must be over, as @r begins as far out. If nothing was lost, then the task
+ * is: it ended in there, and @r is of another one that was given its pid. But a
+ * single call as deep as @r may be about to return, and have been interrupted.
+ */
+static void close_over(struct graph *g, struct task_state *t,
+		       const struct record *r)
+{
+	bool over = false;
+
+	while (t->nr) {
+		const struct frame *f = &t->frames[t->nr - 1];
+		bool lost = f->losses != g->losses;
+
+		over |= lost || f->call.depth > r->depth ||
+			(f->call.context == r->context &&
+			 same_caller(g, f->call.caller, r->caller));
+		if (f->call.depth < r->depth || !over)
+			return;
+		close_top(g, t, lost ? CALL_CUT : CALL_LEFT, r->tsc, r->cpu);
+	}
+}
+
 static void enter(struct graph *g, struct task_state *t, const struct record *r,
 		  const struct record *next)
 {
 	struct frame *f;
 
-	while (t->nr && t->frames[t->nr - 1].call.depth >= r->depth &&
-	       t->frames[t->nr - 1].losses != g->losses)
-		close_top(g, t, CALL_CUT, r->tsc, r->cpu);
+	close_over(g, t, r);
 	if (t->nr == MAX_FRAMES)
 		while (t->nr)
 			close_top(g, t, CALL_CUT, r->tsc, r->cpu);

@@ -3,7 +3,7 @@
  * callgraph -- entries and returns into a tree, drawn by an emitter.
  *
  * Each task has a stack of open calls. It follows the records' own depth, with
- * two things to know:
+ * three things to know:
  *
  *  - An interrupt may come in after a function's depth was given back and
  *    before its return is recorded. Its calls have the depth of the function
@@ -11,6 +11,9 @@
  *  - Where records were lost, returns may be missing. Open calls as deep as a
  *    new one are then closed as cut, and a return closes the innermost open
  *    call of its function and depth; what lies inside that was cut too.
+ *  - A task ends in a call that never returns, and its pid is given to another
+ *    one. What begins further out, or where an open call was made from as well,
+ *    is of that.
  */
 #ifndef XF_CALLGRAPH_H
 #define XF_CALLGRAPH_H

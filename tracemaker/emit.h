@@ -27,6 +27,7 @@ enum call_end {
 	CALL_RETURNED,
 	CALL_OPEN,	/* had not returned when the trace ended */
 	CALL_CUT,	/* its return is among lost records */
+	CALL_LEFT,	/* never returned: the task ended in it */
 	CALL_HEADLESS,	/* its entry is lost, or before the trace began */
 };
 
@@ -81,7 +82,7 @@ struct call_stats {
 	uint64_t host_lost;	/* HOST_LOST_SOME: nobody counted all of them */
 	uint64_t records;
 	uint64_t lost;
-	uint64_t open;
+	uint64_t open;		/* at the end, or left */
 	uint64_t cut;
 	uint64_t headless;
 	uint64_t dirty;		/* pages written, as often as was recorded */

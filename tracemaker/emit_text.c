@@ -404,6 +404,8 @@ static void text_leave(struct emitter *e, const struct call *c)
 				   us / 1000000, us % 1000000);
 		else if (c->end == CALL_CUT)
 			buf_puts(b, "its return is among lost records");
+		else if (c->end == CALL_LEFT)
+			buf_puts(b, "the task ended in it");
 		else
 			buf_puts(b, "its beginning was not recorded");
 		buf_puts(b, " */");

@@ -121,7 +121,7 @@ static void watch_enter(struct emitter *e, const struct call *c)
 
 static void watch_leave(struct emitter *e, const struct call *c)
 {
-	static const char *const marks[] = { "", "?", "!", "^" };
+	static const char *const marks[] = { "", "?", "!", "~", "^" };
 	struct watch *w = watch_of(e);
 	struct open_call *top = top_of(w, c->task);
 
@@ -144,7 +144,7 @@ static void watch_leave(struct emitter *e, const struct call *c)
 	memmove(top, top + 1, (w->open + w->nr_open - top - 1) * sizeof(*top));
 	w->nr_open--;
 	w->cuts += c->end == CALL_CUT;
-	w->opens += c->end == CALL_OPEN;
+	w->opens += c->end == CALL_OPEN || c->end == CALL_LEFT;
 	if (!c->leaf)
 		buf_printf(say(w, c), "}%s", marks[c->end]);
 	else if (c->end)
@@ -263,7 +263,7 @@ static void test_interrupts(void **state)
 	/* Of a root that is just returning. */
 	assert_draws("T5 a0( i0(i j1(i j1)i i0)i a0)", "5:a{i{j;}}");
 	/* Rescheduled on the way back: task context again, at that depth. */
-	assert_draws("T5 a0( b1( h1( h1) b1) a0)", "5:a{b{h;}}");
+	assert_draws("T5 a0( b1( h1(<k h1) b1) a0)", "5:a{b{h;}}");
 }
 
 /* Calls that an NMI makes come from another ring; a leaf they are not in. */
@@ -306,6 +306,20 @@ static void test_ends(void **state)
 	/* By task, in order of pid, and the idle ones last. */
 	assert_draws("T9 a0( T3 b0( c1( T0 d0(",
 		     "9:a{ 3:b{c{ idle0:d{ 3:}?}? 9:}? idle0:}?");
+}
+
+/* A task ended in a call, and another one has its pid now. */
+static void test_pid_again(void **state)
+{
+	assert_draws("T5 a0( b1( h2( T6 T5 c0( d1( d1) c0)",
+		     "5:a{b{h{}~}~}~c{d;}");
+	/* Its first words may be those of an interrupt. */
+	assert_draws("T5 a0( b1( h2( i0(i j1(i j1)i i0)i c0( c0)",
+		     "5:a{b{h{}~}~}~i{j;}c;");
+	/* Where but one level is recorded; a's caller is do_syscall_64. */
+	assert_draws("T5 a0( c0( c0)", "5:a{}~c;");
+	/* That is no proof if records were lost. */
+	assert_draws("T5 a0( b1( L2 T5 c0( c0)", "5:a{b{[2]5:}!}!c;");
 }
 
 static void test_many_frames(void **state)
@@ -555,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_nmi_ring),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_pid_again),
 		cmocka_unit_test(test_many_frames),
 		cmocka_unit_test(test_many_tasks),
 		cmocka_unit_test(test_sessions),
