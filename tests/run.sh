@@ -12,8 +12,10 @@
 # "skip NAME: reason" for each of its cases; unit programs are cmocka's. The
 # last line is the sum: N passed, N failed, N skipped. T='pattern' runs only
 # the files whose name it matches. J files run at once, one for each processor
-# if it is not said, as a guest that boots or waits seldom needs its own. Those
-# with a line "# alone: WHY" and long ones have the machine for themselves.
+# if it is not said, as a guest that boots or waits seldom needs its own; those
+# with a line "# takes: N s" first, the longest before all, so that none is left
+# to a single processor in the end. Those with a line "# alone: WHY" and long ones
+# have the machine for themselves.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -81,7 +83,19 @@ run() { # LABEL COMMAND... -- its output is a list of results
 
 finish() { while [ ${#label[@]} -gt 0 ]; do reap; done; }
 
-run_file() { run "$kind-$(basename "$1" .sh)" bash "$1"; }
+run_file() { # tests/KIND/NAME.sh
+	local kind=${1%/*}
+	run "${kind##*/}-$(basename "$1" .sh)" bash "$1"
+}
+
+# Of a kind, those that it says take the most time first.
+files() { # KIND
+	local t
+	for t in tests/"$1"/[0-9]*.sh; do
+		[ ! -e "$t" ] || ! matches "${t##*/}" ||
+			echo "$(sed -n 's/^# takes: \([0-9]*\) s$/\1/p' "$t")" "$t"
+	done | sort -s -k1,1nr | sed 's/.* //'
+}
 
 cmocka() { # PROGRAM -- cmocka's TAP output as ours
 	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1 "$1" 2>&1 |
@@ -93,9 +107,8 @@ cmocka() { # PROGRAM -- cmocka's TAP output as ours
 # shellcheck disable=SC2254 # a pattern it is
 matches() { case $1 in ${T:-*}) ;; *) false ;; esac; }
 
-at_once=$J
+alone=()
 for kind; do
-	J=$at_once alone=()
 	case $kind in
 	unit)
 		# Some of them look at a real kernel, if there is one.
@@ -114,27 +127,24 @@ for kind; do
 		done
 		;;
 	cli | guest | long)
-		[ "$kind" != long ] || J=1
-		for t in tests/"$kind"/[0-9]*.sh; do
-			[ -e "$t" ] || continue
-			matches "${t##*/}" || continue
-			if grep -q '^# alone: ' "$t"; then
+		for t in $(files "$kind"); do
+			if [ "$kind" = long ] || grep -q '^# alone: ' "$t"; then
 				alone+=("$t")
 			else
 				run_file "$t"
 			fi
 		done
-		finish
-		J=1
-		for t in "${alone[@]}"; do run_file "$t"; done
 		;;
 	*)
 		echo "run.sh: unknown kind of test: $kind" >&2
 		exit 2
 		;;
 	esac
-	finish
 done
+finish
+J=1
+for t in "${alone[@]}"; do run_file "$t"; done
+finish
 # What failed, once more: whoever reads only the end of a long log needs no more.
 [ "$failed" = 0 ] || grep -H '^not ok ' "$log"/*.log | sed "s|^$log/||"
 echo "$passed passed, $failed failed, $skipped skipped"
