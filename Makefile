@@ -257,8 +257,9 @@ check: setup-test
 	$(Q)$(MAKE) demo-images
 	$(Q)O=$(O) bash tests/run.sh unit cli guest
 
-check-unit: all $(STRESS)
+check-unit:
 	$(Q)sh scripts/need.sh build test
+	$(Q)$(MAKE) all $(STRESS)
 	$(Q)O=$(O) bash tests/run.sh unit cli
 
 check-guest: setup-test
