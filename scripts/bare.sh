@@ -5,9 +5,10 @@
 #
 # That is a new Debian in a chroot with nothing but git and make, the last
 # commit checked out in its working directory, and the host's network. It is
-# Debian 12 (bookworm), or what SUITE= names. Needs
-# root. Mounts and processes are in namespaces of their own and end with it;
-# the tree, in ${TMPDIR:-/var/tmp}, is removed. The status is the command's.
+# Debian 12 (bookworm), or what SUITE= names. The host need not be a Debian; give
+# MIRROR=uri then. Needs root. Mounts and processes are in namespaces of their own
+# and end with it; the tree, in ${TMPDIR:-/var/tmp}, is removed. The status is the
+# command's.
 
 set -eu
 
@@ -33,14 +34,14 @@ trap 'exit 1' HUP INT TERM
 root=$tmp/root
 
 say FETCH "Debian $suite from $mirror"
-debootstrap --variant=minbase --include=git,make "$suite" "$root" "$mirror" \
+debootstrap --arch=amd64 --variant=minbase --include=git,make "$suite" "$root" "$mirror" \
 	>"$tmp/log" 2>&1 </dev/null || die "debootstrap: $(tail -n1 "$tmp/log")"
 {
 	echo "deb $mirror $suite main"
 	[ -z "$security" ] || echo "deb $security $suite-security main"
 } >"$root/etc/apt/sources.list"
 # How this host reaches its mirrors: proxies, timeouts, what it checks.
-apt-config dump | grep -Ei '^Acquire::(https?|Check-|Retries)' \
+apt-config dump 2>/dev/null | grep -Ei '^Acquire::(https?|Check-|Retries)' \
 	>"$root/etc/apt/apt.conf.d/99host" || :
 cp /etc/hosts "$root/etc/hosts"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"

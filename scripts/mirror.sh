@@ -11,7 +11,7 @@ find_mirror() {
 	# ends in /debian wins.
 	# shellcheck disable=SC2016 # the variables are apt's
 	found=$(apt-get indextargets --no-release-info --format \
-		'$(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+		'$(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
 	awk '$1 != "main" { next }
 	     $2 ~ /^[a-z]+-security$/ { if (!sec) sec = $3 }
 	     $2 ~ /^((old)*stable|testing|unstable|sid|bullseye|bookworm|trixie|forky|duke)$/ {

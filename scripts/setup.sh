@@ -13,6 +13,8 @@
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "setup.sh: this is not Debian, whose packages it needs:" >&2
 	packages "$@" >&2
+	echo "With debootstrap there is a Debian to try it in, from any mirror:" >&2
+	echo "  sudo MIRROR=URI sh scripts/bare.sh make demo" >&2
 	exit 1
 fi
 
