@@ -189,7 +189,8 @@ enum symtab_parts {
 };
 
 /*
- * Append functions and facts in the form that traces store. Little-endian,
+ * Append functions, their unlikely parts, and facts, in the form that traces
+ * store. Little-endian,
  * versioned; symtab_unpack() gives the table as it was, slide included, less
  * data symbols and parts that are not wanted.
  */

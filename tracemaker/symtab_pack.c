@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "cursor.h"
 #include "symtab.h"
@@ -60,9 +61,18 @@ static void put_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s) + 1);
 }
 
+/* The unlikely part of a function calls others. */
+static bool is_cold(const struct sym *s)
+{
+	size_t len = strlen(s->name);
+
+	return symtab_is_text(s->type) && s->size && len > 5 &&
+	       !strcmp(s->name + len - 5, ".cold");
+}
+
 static bool is_wanted(const struct sym *s, unsigned int parts)
 {
-	return symtab_is_function(s) &&
+	return (symtab_is_function(s) || is_cold(s)) &&
 	       parts & (s->module ? SYMTAB_MODULES : SYMTAB_KERNEL);
 }
 

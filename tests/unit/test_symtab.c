@@ -302,6 +302,7 @@ static void test_pack(void **state)
 	assert_memory_equal(b.data, b2.data, b.len);
 	symtab_slide(again, 0);
 	expect_at(again, TEXT + 0x100, "vfs_read", NULL);
+	expect_at(again, TEXT + 0x131, "next.cold", NULL);
 	/* The padding of the next function is not the end of this one. */
 	expect_at(again, TEXT + 0x120, NULL, NULL);
 	expect_at(again, TEXT + 0x141, "__do_sys_fork", NULL);
