@@ -9,6 +9,7 @@
 #include "branch.h"
 #include "cleanup.h"
 #include "flowtrace.h"
+#include "madecode.h"
 
 /* So many findings of a rule are told one by one. */
 #define MAX_TOLD 50
@@ -143,14 +144,18 @@ static bool module_of(const char *label, struct buf *ret)
 	return colon;
 }
 
-/* 1: of a module that the baseline knows, -1: of another, 0: the kernel's. */
+/*
+ * 1: of a module that the baseline knows, or of none that is loaded; -1: of
+ * another module; 0: the kernel's.
+ */
 static int module_known(struct run *r, const char *label)
 {
 	_cleanup_(buf_deinit) struct buf name = BUF_INIT;
 
 	if (!module_of(label, &name))
 		return 0;
-	return flow_find(&r->modules, name.data) ? 1 : -1;
+	return madecode_is_module(name.data) ||
+	       flow_find(&r->modules, name.data) ? 1 : -1;
 }
 
 static bool stands_in_code(const struct run *r, const struct flow_sight *s)

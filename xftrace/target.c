@@ -13,11 +13,13 @@
 #include "cleanup.h"
 #include "guestsyms.h"
 #include "log.h"
+#include "madecode.h"
 #include "memslot.h"
 #include "modlist.h"
 #include "opt.h"
 #include "qmp.h"
 #include "state.h"
+#include "target_btf.h"
 #include "vm.h"
 
 #define QMP_TIMEOUT_MS 5000
@@ -338,9 +340,9 @@ static int add_module_symbol(void *arg, const struct modlist_symbol *sym)
 	return 0;
 }
 
-void target_add_modules(struct target *t)
+int target_list_modules(const struct target *t, struct modlist *ret,
+			struct xf_err *err)
 {
-	_cleanup_(modlist_deinit) struct modlist ml = MODLIST_INIT;
 	const struct xft_layout *l = &t->ctl.layout;
 	const struct modlist_layout layout = {
 		.list = l->module_list,
@@ -355,30 +357,66 @@ void target_add_modules(struct target *t)
 		.typetab = l->kallsyms_typetab,
 	};
 	struct gva space = vmcoreinfo_space(&t->kernel, &t->mf);
-	struct xf_err err = { 0 };
 	uint64_t head;
-	int rc;
+	int rc = symtab_address(t->symbols, "modules", &head, err);
 
-	rc = symtab_address(t->symbols, "modules", &head, &err);
-	if (!rc)
-		rc = modlist_read(&ml, &space, head, &layout, &err);
-	for (size_t i = 0; !rc && i < ml.nr; i++) {
-		struct module_symbols m = {
-			.st = t->symbols,
-			.module = ml.mod[i].name,
-			.base = ml.mod[i].text_base,
-			.end = ml.mod[i].text_base + ml.mod[i].text_size,
-		};
+	return rc ? rc : modlist_read(ret, &space, head, &layout, err);
+}
 
-		if (!ml.mod[i].kallsyms ||
-		    symtab_has_module(t->symbols, ml.mod[i].name))
-			continue;
-		if (modlist_symbols(&ml, i, add_module_symbol, &m, &err))
-			xf_debug("module symbols: %s", err.msg);
-	}
-	if (rc)
+void target_name_module(struct modlist *ml, size_t i, struct symtab *st)
+{
+	const struct modlist_module *mod = &ml->mod[i];
+	struct module_symbols m = {
+		.st = st,
+		.module = mod->name,
+		.base = mod->text_base,
+		.end = mod->text_base + mod->text_size,
+	};
+	struct xf_err err;
+
+	/* Under such a name a module would be the kernel's own code. */
+	if (mod->kallsyms && !madecode_is_module(mod->name) &&
+	    modlist_symbols(ml, i, add_module_symbol, &m, &err))
+		xf_debug("module symbols: %s", err.msg);
+}
+
+static void add_listed(struct target *t)
+{
+	_cleanup_(modlist_deinit) struct modlist ml = MODLIST_INIT;
+	struct xf_err err;
+
+	if (target_list_modules(t, &ml, &err))
 		xf_debug("modules are not named: %s", err.msg);
+	for (size_t i = 0; i < ml.nr; i++)
+		if (!symtab_has_module(t->symbols, ml.mod[i].name))
+			target_name_module(&ml, i, t->symbols);
 	symtab_seal(t->symbols);
+}
+
+/* To read the types takes long; in most guests there is nothing to look for. */
+static void add_made(struct target *t)
+{
+	_cleanup_(target_btf_close) struct target_btf types = TARGET_BTF_INIT;
+	struct image_guest g = {
+		.space = vmcoreinfo_space(&t->kernel, &t->mf),
+		.symbols = t->symbols,
+		.types = &types.btf,
+	};
+	struct xf_err err;
+
+	if (!madecode_exists(&g))
+		return;
+	if (target_btf_open(&types, t, &err))
+		xf_debug("code made by the kernel is not named: %s", err.msg);
+	else
+		madecode_add(&g, t->symbols);
+	symtab_seal(t->symbols);
+}
+
+void target_add_modules(struct target *t)
+{
+	add_listed(t);
+	add_made(t);
 }
 
 void target_sites_deinit(struct target_sites *s)

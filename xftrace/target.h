@@ -21,6 +21,7 @@
 #include "eventlist.h"
 #include "mailbox.h"
 #include "memfile.h"
+#include "modlist.h"
 #include "resolve.h"
 #include "symtab.h"
 #include "vmcoreinfo.h"
@@ -71,8 +72,17 @@ int target_find_module(struct target *t, unsigned int patience_ms,
  */
 int target_find_kernel(struct target *t, bool same, struct xf_err *err);
 
-/* Module symbols as they are now, added to t->symbols. Never fails. */
+/*
+ * Symbols of modules, and of code that the kernel has made (audit/madecode), as
+ * they are now, added to t->symbols. Never fails.
+ */
 void target_add_modules(struct target *t);
+
+/* The kernel's list as it is now; errors as in modlist.h. */
+int target_list_modules(const struct target *t, struct modlist *ret,
+			struct xf_err *err);
+/* Add the functions of its module @i to @st, which is to be sealed then. */
+void target_name_module(struct modlist *ml, size_t i, struct symtab *st);
 
 /* Where ftrace hooks the functions that the user named. */
 struct target_sites {

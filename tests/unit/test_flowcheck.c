@@ -20,11 +20,29 @@
 /* A clean call of ksys_read: __fdget_pos, then vfs_read with its callees. */
 #define CLEAN "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) b1) v1( v1) a0) "
 
+/* The module of function u, which is nobody's without. */
+static const char *module_of_u;
+
+static void add_module(struct fake_trace *f)
+{
+	_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
+	struct buf b = BUF_INIT;
+
+	symtab_add(st, fake_addr('u'), FAKE_SIZE, 't', "program", 7,
+		   module_of_u);
+	symtab_seal(st);
+	symtab_pack(st, SYMTAB_MODULES, &b);
+	fake_must(fake_chunk(f, TRACE_MODULES, b.data, b.len));
+	buf_deinit(&b);
+}
+
 static void open_trace(struct fake_trace *f, const char *call, int times,
 		       const char *more)
 {
 	fake_trace_open(f);
 	fake_session(f, 1);
+	if (module_of_u)
+		add_module(f);
 	fake_records(f, "T5:cat");
 	for (int i = 0; i < times; i++)
 		fake_records(f, call);
@@ -236,6 +254,25 @@ static void test_new_calls(void **state)
 		     "new-path: 2 kinds");
 	/* An interrupt is chance. */
 	assert_finds(&base, CLEAN, 30, "a0( g1(i g1)i a0)", "new-path: 1 kind");
+	flow_deinit(&base);
+}
+
+/* Code that the kernel makes is in no clean run's list of modules. */
+static void test_made_code(void **state)
+{
+	static const char call[] = "a0( b1(<u b1) a0)";
+	struct flow base = { 0 };
+
+	make_base(&base, "");
+	module_of_u = "bpf";
+	assert_finds(NULL, CLEAN, 30, call, "");
+	assert_finds(&base, CLEAN, 30, call, "new-path: 1 kind");
+	module_of_u = "bpf2";
+	assert_finds(NULL, CLEAN, 30, call, "");
+	assert_finds(&base, CLEAN, 30, call,
+		     "new-call: bpf2:program called vfs_read, with a module that "
+		     "no clean run had");
+	module_of_u = NULL;
 	flow_deinit(&base);
 }
 
@@ -473,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
+		cmocka_unit_test(test_made_code),
 		cmocka_unit_test(test_new_calls_of_the_kernel),
 		cmocka_unit_test(test_missing_and_order),
 		cmocka_unit_test(test_slow),
