@@ -558,6 +558,9 @@ static void check_notes(const struct trace *t, struct findings *f)
 
 		if (what && !strcmp(what, TRACE_NOTE_SILENCE))
 			findings_add(f, RULE_SILENCE, NULL, "%s", text ?: "?");
+		else if (what && !strcmp(what, TRACE_NOTE_HIDDEN))
+			findings_add(f, RULE_HIDDEN_MODULE, NULL, "%s",
+				     text ?: "?");
 		else if (what && !strcmp(what, TRACE_NOTE_STILL))
 			findings_add(f, RULE_CANNOT_TELL, NULL, "%s",
 				     text ?: "?");

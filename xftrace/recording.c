@@ -260,6 +260,7 @@ void recording_close(struct recording *r)
 	store_close(&r->st);
 	klog_deinit(&r->klog);
 	forget_rings(r);
+	modwatch_deinit(&r->modules);
 	explicit_bzero(r->seed, sizeof(r->seed));
 	*r = (struct recording){ 0 };
 }
@@ -390,6 +391,29 @@ static void watch_heart(struct recording *r,
 		       "name, its events may be shown wrongly");
 }
 
+/* One that comes and goes while we record has no name later. */
+static int watch_modules(struct recording *r, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	if (r->full || !modwatch_tick(&r->modules, &b))
+		return 0;
+	return journal_put(&r->j, TRACE_MODULES, b.data, b.len, err);
+}
+
+/* What hides is still there, under a name that the trace has. */
+static void note_hidden(struct recording *r)
+{
+	_cleanup_(buf_deinit) struct buf names = BUF_INIT, b = BUF_INIT;
+
+	modwatch_end(&r->modules, &names);
+	if (!names.len)
+		return;
+	buf_printf(&b, "taken off the list of modules while recording, and not "
+		   "unloaded: %s", names.data);
+	recording_note(r, TRACE_NOTE_HIDDEN, b.data);
+}
+
 /*
  * A guest that reboots makes something else of its rings; that must not be
  * taken for tampering. One that hangs writes no more that could be lost.
@@ -421,6 +445,8 @@ int recording_tick(struct recording *r, struct xf_err *err)
 		}
 	}
 	rc = drain(r, err);
+	if (!rc && r->tracing)
+		rc = watch_modules(r, err);
 	if (!rc && r->tracing && !r->full && is_beating(r) &&
 	    monotonic_ns() >= r->next_key_ns)
 		rc = change_key(r, err);
@@ -528,6 +554,7 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = put_meta(r, err);
 	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
 	rc = rc ? rc : put_modules(r, err);
+	modwatch_begin(&r->modules, t);
 	rc = rc ? rc : put_formats(r, &plan, err);
 	if (!rc && plan.missing)
 		note_missing(r, plan.missing);
@@ -674,6 +701,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	if (r->stopped && !r->full && r->t->symbols) {
 		size_t known = r->t->symbols->nr;
 
+		note_hidden(r);
 		target_add_modules(r->t);
 		if (r->t->symbols->nr != known)
 			(void)put_modules(r, NULL);

@@ -30,6 +30,7 @@
 #include "journal.h"
 #include "key.h"
 #include "klog.h"
+#include "modwatch.h"
 #include "plan.h"
 #include "ring.h"
 #include "target.h"
@@ -58,6 +59,7 @@ struct recording {
 	struct ring *rings;
 	size_t nr_rings;
 	struct hosttrace host;	/* if events of the host are wanted */
+	struct modwatch modules;
 	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */

@@ -41,9 +41,10 @@ check "the same work again: clean" verdict 0 --baseline open.base again
 check "by its name" verdict 0 --baseline open again
 check "the live guest: clean" verdict 0 --live --guest "$guest"
 
-hook '' && record seen 8 && unhook
+hook '' && record seen 8 : "echo 1 >$hidden" && unhook
 check "hooked: found" verdict 1 -b open seen
 check "hooked: its function" says 'new-call: __x64_sys_openat called hook_open:hook_seen'
+check "hooked: it hid in the end" says 'hidden-module: taken off .*: hook_open$'
 hook quiet=1 "echo 1 >$hidden"
 check "hidden: the live guest" verdict 1 --live --guest "$guest"
 record hidden 8

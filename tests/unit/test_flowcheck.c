@@ -181,6 +181,8 @@ static void test_end(void **state)
 		{ "{\"gaps\": 2}", NULL, "records-gone: 2 records are missing" },
 		{ "{\"bad\": 1}", NULL, "cannot-tell: some records are damaged" },
 		{ "{\"full\": true}", NULL, "cannot-tell: the store was full" },
+		{ "{}", "{\"what\": \"hidden\", \"text\": \"gone: x\"}",
+		  "hidden-module: gone: x" },
 		{ NULL, NULL, "cannot-tell: recording did not end" },
 		{ "{}", "{\"text\": \"x\"}", "" },
 		{ "{}", "{\"what\": \"silence\", \"text\": \"it stopped\"}",
