@@ -20,11 +20,9 @@ static void write_item(const struct flow_item *item, void *arg)
 
 void baseline_write(const struct flow *f, struct buf *out)
 {
-	buf_puts(out, "xftrace baseline " VERSION "\nkernel ");
-	buf_add_escaped(out, f->release, strlen(f->release));
-	buf_puts(out, "\nbuild-id ");
-	buf_add_escaped(out, f->build_id, strlen(f->build_id));
-	buf_printf(out, "\ndepth %" PRIu64 "\nruns %" PRIu64 "\n", f->depth,
+	buf_printf(out, "xftrace baseline " VERSION "\nkernel %s\nbuild-id %s\n",
+		   f->release, f->build_id);
+	buf_printf(out, "depth %" PRIu64 "\nruns %" PRIu64 "\n", f->depth,
 		   f->runs);
 	flow_each(f, write_item, out);
 }

@@ -49,7 +49,7 @@ struct flow {
 	size_t nr;
 	uint64_t runs;		/* traces in it */
 	uint64_t depth;		/* deeper calls were left out; 0: none */
-	char *release, *build_id; /* of the kernel; owned */
+	char *release, *build_id; /* of the kernel, escaped; owned */
 };
 
 /* Harmless on a zeroed struct, which is an empty flow. */

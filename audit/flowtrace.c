@@ -435,6 +435,16 @@ static void flow_lost(struct emitter *e, uint32_t cpu, uint64_t records)
 {
 }
 
+/* What the guest calls itself, as text that may be written anywhere. */
+static char *escaped(const struct trace *t, const char *name)
+{
+	const char *s = trace_meta_str(t, name);
+	struct buf b = BUF_INIT;
+
+	buf_add_escaped(&b, s, strlen(s));
+	return buf_take(&b);
+}
+
 int flowtrace_collect(struct flow *f, const struct trace *t,
 		      struct call_stats *ret_stats, struct xf_err *err)
 {
@@ -455,10 +465,8 @@ int flowtrace_collect(struct flow *f, const struct trace *t,
 		return rc;
 	f->runs = 1;
 	f->depth = trace_u64(t->meta, "depth");
-	f->release = strdup(trace_meta_str(t, "release"));
-	f->build_id = strdup(trace_meta_str(t, "build_id"));
-	if (!f->release || !f->build_id)
-		abort();
+	f->release = escaped(t, "release");
+	f->build_id = escaped(t, "build_id");
 	return sink.full ? xf_fail(err, -E2BIG, "the trace has more kinds of "
 				   "calls than %u", FLOW_MAX) : 0;
 }
