@@ -40,7 +40,7 @@ ifdef FUZZ
 CC	:= $(CLANG)
 SAN	:= -fsanitize=fuzzer-no-link,address,undefined \
 	   -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
-	   -D__SANITIZE_ADDRESS__=1 \
+	   -D__SANITIZE_ADDRESS__=1 -DNAMES_SLOTS=64 \
 	   $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
 endif
 XCFLAGS	= -std=gnu11 -D_GNU_SOURCE $(WARN) $(SAN) $(CFLAGS) \

@@ -16,10 +16,10 @@ static struct {
 	uint64_t most_ns;
 } spent;
 
-/* What was freed long ago costs more time than it finds. */
+/* What was freed long ago, and by whom, costs more time than it finds. */
 const char *__asan_default_options(void)
 {
-	return "quarantine_size_mb=8:malloc_context_size=8:"
+	return "quarantine_size_mb=8:malloc_context_size=2:"
 	       "allocator_release_to_os_interval_ms=-1";
 }
 
