@@ -152,6 +152,10 @@ static int use(struct journal *j, enum store_use how, struct xf_err *err)
 
 /* ---- open ---- */
 
+static int chunk_at(const struct journal *j, uint64_t pos,
+		    struct store_chunk *c, const void **ret_data,
+		    struct xf_err *err);
+
 static int create(struct journal *j, struct store *st, enum store_kind kind,
 		  const char *name, struct xf_err *err)
 {
@@ -275,6 +279,36 @@ static int begin_era(struct journal *j, struct xf_err *err)
 	return media_sync(&j->st->m, off, sizeof(uint64_t), err);
 }
 
+/* From *@pos on, over good chunks. */
+static int walk(const struct journal *j, uint64_t *pos, struct xf_err *err)
+{
+	struct store_chunk c;
+	const void *data;
+	int rc;
+
+	while ((rc = chunk_at(j, *pos, &c, &data, err)) > 0)
+		*pos += journal_chunk_bytes(c.len);
+	return rc;
+}
+
+/*
+ * The word for what is synced is damaged; a wrong one would have what follows
+ * it cut off. Without a writer no more is synced than committed; and where a walk
+ * that ended at @pos should have gone on, there are good chunks up to the end,
+ * but none that ends at the word. What this cannot find is a word that happens to
+ * say where a chunk of an earlier era begins: power loss may have left that.
+ */
+static bool is_synced_wrong(const struct journal *j, uint64_t pos)
+{
+	const struct store_entry *e = store_entry(j->st, j->slot);
+	struct journal all = *j;
+
+	all.synced = all.committed;
+	if (pos < j->synced && !walk(&all, &pos, NULL))
+		return true;
+	return !j->ordered && e->synced > COMMIT_BYTES(e->committed);
+}
+
 /*
  * A writer's beginning: what power loss left of the unsynced part ends where
  * the checksums do, and blocks behind the end are nobody's.
@@ -282,14 +316,13 @@ static int begin_era(struct journal *j, struct xf_err *err)
 static int recover(struct journal *j, struct xf_err *err)
 {
 	uint64_t was = COMMIT_BYTES(store_entry(j->st, j->slot)->committed);
-	uint64_t pos = j->synced;
-	const void *data;
-	uint32_t type;
-	size_t len;
-	int rc;
+	uint64_t pos = 0;
+	int rc = walk(j, &pos, err);
 
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0)
-		;
+	if (is_synced_wrong(j, pos))
+		return xf_fail(err, -EBADMSG,
+			       "%s: what it says of how much is synced is "
+			       "damaged", j->path);
 	rc = rc ? rc : store_lock(j->st, err);
 	if (rc)
 		return rc;
@@ -812,6 +845,20 @@ static void distrust(struct journal *j, uint64_t pos)
 	media_persist(&j->st->m, off, sizeof(uint64_t));
 }
 
+/* All that is committed is looked through, then. */
+static int mend_synced(struct journal *j, struct journal_salvage *ret,
+		       struct xf_err *err)
+{
+	uint64_t pos = 0;
+
+	(void)walk(j, &pos, NULL);
+	if (!is_synced_wrong(j, pos))
+		return 0;
+	j->synced = 0;
+	ret->bad++;
+	return journal_sync(j, err);
+}
+
 int journal_salvage(struct store *st, const char *name,
 		    struct journal_salvage *ret, struct xf_err *err)
 {
@@ -826,7 +873,8 @@ int journal_salvage(struct store *st, const char *name,
 	}
 	if (!rc) {
 		j.committed = j.committed < j.room ? j.committed : j.room;
-		rc = blank_out(&j, ret, err);
+		rc = mend_synced(&j, ret, err);
+		rc = rc ? rc : blank_out(&j, ret, err);
 	}
 	let_go(&j);
 	return rc;

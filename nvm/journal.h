@@ -63,8 +63,9 @@ int journal_create_draft(struct journal *j, struct store *st, const char *name,
 			 struct xf_err *err);
 int journal_publish(struct journal *j, struct xf_err *err);
 /*
- * To go on with one whose writer ended. -EBUSY: it has not. -ENOENT. @name NULL
- * here and in open: the only trace there is.
+ * To go on with one whose writer ended. -EBUSY: it has not. -ENOENT. -EBADMSG:
+ * damaged, and nothing was changed. @name NULL here and in open: the only trace
+ * there is.
  */
 int journal_reopen(struct journal *j, struct store *st, const char *name,
 		   struct xf_err *err);

@@ -313,6 +313,84 @@ static void test_damaged(void **state)
 	store_close(&st);
 }
 
+/* As many chunks as before, or an error, and then they can be salvaged. */
+static void reopens_whole(const char *path, int nr)
+{
+	struct journal j;
+	struct store st;
+	int rc;
+
+	assert_int_equal(store_open(&st, path, true, NULL), 0);
+	rc = journal_reopen(&j, &st, "t", NULL);
+	if (!rc)
+		journal_close(&j);
+	store_close(&st);
+	if (rc) {
+		assert_int_equal(rc, -EBADMSG);
+		check_file(path, CHECK_SALVAGE, NULL, NULL, NULL);
+	}
+	assert_int_equal(store_open(&st, path, true, NULL), 0);
+	assert_int_equal(journal_reopen(&j, &st, "t", NULL), 0);
+	assert_int_equal(count_chunks(&j, 1), nr);
+	journal_close(&j);
+	store_close(&st);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "cp --sparse=always %s %s", from, to);
+	assert_int_equal(system(command), 0);
+}
+
+/* With any bit of the word for what is synced flipped nothing is cut off. */
+static void test_synced_word(void **state)
+{
+	struct xf_err err = { 0 };
+	uint64_t off, synced, pos = 0;
+	const void *data;
+	struct journal j;
+	struct store st;
+	uint32_t type;
+	size_t len;
+
+	/* Three writers, so three eras, and an end that is not synced. */
+	make_store(&st, "a", MIB);
+	make_trace(&st, "t", 1, 10);
+	for (uint32_t n = 10; n < 30; n += 10) {
+		assert_int_equal(journal_reopen(&j, &st, "t", &err), 0);
+		for (uint32_t i = n; i < n + 10; i++)
+			assert_int_equal(put_one(&j, 1, i, &err), 0);
+		assert_int_equal(journal_commit(&j, &err), 0);
+		journal_close(&j);
+	}
+	assert_int_equal(journal_open(&j, &st, "t", &err), 0);
+	off = entry_off(&st, j.slot) + offsetof(struct store_entry, synced);
+	synced = j.synced;
+	assert_int_not_equal(synced, j.committed);
+	for (int bit = 0; bit < 64; bit++) {
+		uint64_t word = synced ^ 1ULL << bit;
+
+		copy_file("a", "b");
+		poke("b", off, &word, sizeof(word));
+		reopens_whole("b", 30);
+	}
+	/* Where a chunk ends, of those that the last writer has added. */
+	while (pos < synced)
+		assert_int_equal(
+			journal_next(&j, &pos, &type, &data, &len, &err), 1);
+	for (;;) {
+		copy_file("a", "b");
+		poke("b", off, &pos, sizeof(pos));
+		reopens_whole("b", 30);
+		if (journal_next(&j, &pos, &type, &data, &len, &err) <= 0)
+			break;
+	}
+	journal_close(&j);
+	store_close(&st);
+}
+
 static void test_transfer(void **state)
 {
 	static char symbols[70000];
@@ -423,7 +501,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),     TEST(test_put),
 		TEST(test_pieces),   TEST(test_killed),
-		TEST(test_moved),	TEST(test_unsynced), TEST(test_damaged),
+		TEST(test_moved),    TEST(test_unsynced),
+		TEST(test_damaged),  TEST(test_synced_word),
 		TEST(test_transfer), TEST(test_reader_races),
 	};
 
