@@ -188,14 +188,15 @@ STRESS	:= $(O)/stress/dirty_vmm \
 	   $(patsubst tests/crash/%.c,$(O)/crash/%,$(wildcard tests/crash/*.c))
 
 # The guest module. Kbuild writes beside the sources it is given, so it is given
-# links to them, in a folder for each kernel.
+# links to them, in a folder for each kernel. Our O= is not for Kbuild.
 GUESTSRC := $(wildcard guest/*.[ch]) guest/Kbuild abi/xft_abi.h abi/xft_mac.h
 
 # $(call build-module,KDIR,OUTDIR)
 define build-module
 	@mkdir -p $(2)
 	@for f in $(GUESTSRC); do ln -sf $(CURDIR)/$$f $(2)/; done
-	$(Q)$(MAKE) -C $(1) O= M=$(abspath $(2)) $(if $(Q),-s) modules
+	+$(Q)MAKEFLAGS="$${MAKEFLAGS%%-- *}" $(MAKE) -C $(1) M=$(abspath $(2)) \
+		$(if $(Q),-s) modules
 endef
 
 .PHONY: guest
