@@ -2,7 +2,6 @@
 #include "near.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -53,14 +52,14 @@ static unsigned int distance(const char *a, size_t a_len, const char *b,
 /* How far a name is from what was typed, less is nearer; FAR for most. */
 static unsigned int farness(const struct near *n, const char *name)
 {
-	size_t len = strlen(name);
+	size_t len = strnlen(name, n->begin ? n->len : SIZE_MAX);
 	unsigned int max = n->len < 4 ? 1 : n->len < 8 ? 2 : 3;
 	unsigned int d = distance(n->typed, n->len, name, len, max);
 
 	/* A name that contains the word is about as near as two typos. */
 	if (d <= max && d <= 2)
 		return d * 16;
-	if (n->len >= 3 && memmem(name, len, n->typed, n->len))
+	if (n->len >= 3 && !n->begin && memmem(name, len, n->typed, n->len))
 		return 40 + (len - n->len);
 	return d <= max ? d * 16 : FAR;
 }
@@ -80,7 +79,8 @@ void near_offer(struct near *n, const char *name)
 	if (new.farness == FAR || !max)
 		return;
 	for (i = 0; i < n->nr; i++)
-		if (!strcmp(n->list[i].name, name))
+		if (!strncmp(n->list[i].name, name,
+			     n->begin ? n->len : SIZE_MAX))
 			return;
 	if (n->nr < max)
 		n->nr++;
@@ -94,6 +94,8 @@ void near_offer(struct near *n, const char *name)
 size_t near_print(const struct near *n, struct buf *out)
 {
 	for (size_t i = 0; i < n->nr; i++)
-		buf_printf(out, "%s%s", i ? ", " : "", n->list[i].name);
+		buf_printf(out, "%s%.*s%s", i ? ", " : "",
+			   n->begin ? (int)n->len : INT_MAX, n->list[i].name,
+			   n->begin ? "*" : "");
 	return n->nr;
 }

@@ -11,6 +11,7 @@
 #ifndef XF_NEAR_H
 #define XF_NEAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "buf.h"
@@ -21,6 +22,7 @@ struct near {
 	const char *typed;	/* borrowed; need not end with a 0 */
 	size_t len;		/* bytes of it */
 	size_t max;		/* names to keep, at most NEAR_MAX */
+	bool begin;		/* it is how names begin: print "vfs_*" */
 	/* near.c's own; best first */
 	struct near_name {
 		const char *name;

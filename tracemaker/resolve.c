@@ -242,12 +242,16 @@ static size_t suggest(const struct symtab *st, const struct query *q,
 {
 	struct near near = {
 		.typed = q->name,
-		.len = strlen(q->name),
+		.len = strcspn(q->name, "*?["),
 		.max = max,
 	};
 	uint32_t pos = 0;
 	struct sym s;
 
+	near.begin = q->name[near.len];
+	/* Of fewer letters there is nothing to say. */
+	if (near.begin && near.len < 3)
+		return 0;
 	while (max && symtab_each(st, &pos, &s))
 		if (is_wanted(q, &s))
 			near_offer(&near, as_typed(s.name));
@@ -280,18 +284,15 @@ static int not_found(const struct symtab *st, const struct query *q,
 	if (begins(q->name, "0x"))
 		return xf_fail(err, -ENOENT, "no function contains %s",
 			       safe.data);
-	if (strpbrk(q->name, "*?["))
-		return xf_fail(err, -ENOENT,
-			       "no function in this kernel matches '%s'",
-			       safe.data);
 	if (symtab_find(st, q->name, &pos, &s))
 		return xf_fail(err, -ENOENT,
 			       "'%s' is no function in this kernel, but a "
 			       "symbol of type %c",
 			       safe.data, s.type);
 	suggest(st, q, 5, &near);
-	return xf_fail(err, -ENOENT, "no function '%s' in this kernel%s%s",
-		       safe.data, near.len ? "; near: " : "",
+	return xf_fail(err, -ENOENT, "no function %s'%s' in this kernel%s%s",
+		       strpbrk(q->name, "*?[") ? "matches " : "", safe.data,
+		       near.len ? "; near: " : "",
 		       near.len ? near.data : "");
 }
 

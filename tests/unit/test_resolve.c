@@ -178,7 +178,11 @@ static void test_errors(void **state)
 	expect_error("zzzzzzzz", -ENOENT,
 		     "no function 'zzzzzzzz' in this kernel");
 	expect_error("zz*", -ENOENT,
-		     "no function in this kernel matches 'zz*'");
+		     "no function matches 'zz*' in this kernel");
+	expect_error("vsf_*", -ENOENT,
+		     "no function matches 'vsf_*' in this kernel; near: vfs_*");
+	expect_error("*vsf", -ENOENT,
+		     "no function matches '*vsf' in this kernel");
 	expect_error("vfs_data", -ENOENT,
 		     "'vfs_data' is no function in this kernel, but a symbol "
 		     "of type D");
