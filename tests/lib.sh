@@ -80,6 +80,15 @@ start_guest() {
 		{ not_ok "guest $kernel starts"; exit 1; }
 }
 
+# few_hooks [FUNCTION...] -- a 6.1 guest hooks no others than these, or vfs_*:
+# there ftrace's own filter is also that of function graph. With few functions to
+# patch, 'on' and 'off' take no time. For tests of something else than that.
+few_hooks() {
+	in_guest "echo '${*-vfs_*}' >/sys/kernel/tracing/set_ftrace_filter" ||
+		not_ok "the guest hooks only: ${*-vfs_*}"
+}
+all_hooks() { in_guest 'echo >/sys/kernel/tracing/set_ftrace_filter'; }
+
 # in_guest COMMAND... -- run it in the guest, with its output and status
 in_guest() {
 	timeout 300 bash "$top/guest/demo/run.sh" \

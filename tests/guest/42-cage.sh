@@ -32,6 +32,7 @@ files() {
 }
 
 start_guest 6.1
+few_hooks
 sock=$work/run/guests/$guest/qmp.sock
 qemu=$(jq .pid "$work/run/guests/$guest/guest.json")
 

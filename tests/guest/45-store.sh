@@ -26,6 +26,7 @@ none_lost() { [ "$(field "$1" lost)" = 0 ]; }
 
 # Two guests, one store
 start_guest 6.1
+few_hooks
 guest=$second
 start_guest 6.12
 on --name beta vfs_read
@@ -84,6 +85,7 @@ recorder_kb() {
 	awk '/^Rss(Anon|File):/ { kb += $2 } END { print kb }' "/proc/$(recorder)/status"
 }
 "$xft" -q store create --size 32M small.store
+all_hooks
 on --store small.store --name small sys_execve sys_mmap sys_openat sys_read
 before=$(recorder_kb)
 in_guest 'while :; do dd if=/etc/passwd of=/dev/null bs=8; done 2>/dev/null &
@@ -103,6 +105,7 @@ check "full: the store is sound" is_sound --store small.store
 # Recorder and QEMU killed: the rest is in the guest's memory.
 ram=$(echo /dev/shm/xftrace-*-"$first.ram")
 has_records() { [ "$(status records)" -gt 0 ]; }
+few_hooks
 on --name box vfs_read
 mark early
 until_true 20 has_records

@@ -23,6 +23,8 @@ nothing_left() {
 reads_as() { echo "printf %s $1 >/proc/\$\$/comm; read -r x </etc/passwd; true"; }
 mark() { in_guest "$(reads_as "$1")"; }
 
+in_vm() { timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$@"; }
+
 # boot OPTION... -- a guest of our own making, in the folder vm
 vm=$work/vm
 boot() {
@@ -38,6 +40,7 @@ boot() {
 	qemu=$!
 	until_true 300 grep -q 'xftrace-demo: ready' "$vm/console" ||
 		not_ok "a guest with $* boots"
+	in_vm "echo 'vfs_*' >/sys/kernel/tracing/set_ftrace_filter"
 }
 end() {
 	kill -9 $qemu
@@ -50,7 +53,7 @@ traces() {
 	shift
 	on "$@" vfs_read 2>stderr.txt
 	check "$name: on" [ $? = 0 ]
-	timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$(reads_as work)"
+	in_vm "$(reads_as work)"
 	check "$name: off" off
 	check "$name: the work" has_mark work
 	check "$name: nothing is lost" in_graph 'totals:.* 0 lost'
@@ -110,6 +113,7 @@ end
 
 # What may be named, in a guest of 'guest start'.
 start_guest 6.1
+few_hooks 'vfs_*' 'port_*' '*_openat' 'do_sys_open*' do_dentry_open
 mark before
 on virtio_console:port_fops_read
 mark root
@@ -143,12 +147,13 @@ typo() { # NAME PATTERN
 	check "a typo: $1: nothing is left" nothing_left
 }
 typo vfs_raed "'vfs_raed'.*vfs_read"
-typo 'vsf_*' "'vsf_"
+typo 'vsf_*' "'vsf_.*near: vfs_\*"
 typo virtio_console:port_fops_raed 'port_fops_raed.*port_fops_read'
 typo nosuch:port_fops_read 'nosuch'
 check "typos change nothing in the guest" no_hooks
 
 # Others may look at the guest while it is stopped.
+all_hooks
 on vfs_read
 off &
 pid=$!

@@ -133,6 +133,7 @@ chmod 600 "$ram"
 
 # From here on it has one.
 in_guest insmod /lib/xftrace.ko
+few_hooks
 ctl=$(in_guest dmesg | grep -o 'control block at guest-physical 0x[0-9a-f]*')
 ctl=${ctl##* }
 
@@ -194,8 +195,8 @@ in_guest 'cd /sys/kernel/tracing && echo vfs_statfs >set_ftrace_filter &&
 	echo function_graph >current_tracer'
 refuses "the stock tracer is active" 'another user.*current_tracer to nop' \
 	vfs_read
-in_guest 'cd /sys/kernel/tracing && echo nop >current_tracer &&
-	echo >set_ftrace_filter'
+in_guest 'echo nop >/sys/kernel/tracing/current_tracer'
+few_hooks
 
 check "after all that the guest is not traced" no_hooks
 check "after all that the guest is unharmed" healthy

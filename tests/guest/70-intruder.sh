@@ -48,6 +48,7 @@ for kernel in 6.1 6.12; do
 	in_guest 'insmod /lib/intruder.ko block=$(dmesg |
 		sed -n "s/.*control block at guest-physical //p")' ||
 		not_ok "$kernel: the intruder is in"
+	few_hooks in_group_p
 
 	on --mask=sealed
 	act nothing
