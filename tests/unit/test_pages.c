@@ -17,6 +17,9 @@
 #define VMEMMAP	0xffffea0000000000ull
 #define VGPA	0x100000		/* where struct pages are */
 #define HEAP	0x200000
+#define TASK	(HEAP + 0x5000)
+#define SIGNAL	(HEAP + 0x6000)
+#define STACK	0x10000
 #define AT(gpa)	(VGPA + (gpa) / PAGE * 64)
 
 static const struct pages_layout layout = {
@@ -52,8 +55,22 @@ static void guest_open(struct fake_guest *g, struct pages *p)
 	for (uint64_t gpa = 0; gpa < 8 << 20; gpa += PAGE)
 		fake_put(g, AT(gpa) + 48, &(uint32_t){ UINT32_MAX }, 4);
 	/* init_task, alone. */
-	fake_put_u64(g, HEAP + 16, KBASE + HEAP + 16);
+	fake_put_u64(g, HEAP + layout.task_tasks,
+		     KBASE + HEAP + layout.task_tasks);
 	pages_init(p, &g->space, &layout);
+}
+
+/* One more, whose lists of tasks and of its threads go on there. */
+static void put_task(struct fake_guest *g, uint64_t next, uint64_t thread)
+{
+	fake_put_u64(g, HEAP + layout.task_tasks,
+		     KBASE + TASK + layout.task_tasks);
+	fake_put_u64(g, TASK + layout.task_tasks, KBASE + next);
+	fake_put_u64(g, TASK + layout.task_signal, KBASE + SIGNAL);
+	fake_put_u64(g, SIGNAL + layout.signal_threads,
+		     KBASE + TASK + layout.task_node);
+	fake_put_u64(g, TASK + layout.task_node, KBASE + thread);
+	fake_put_u64(g, TASK + layout.task_stack, KBASE + STACK);
 }
 
 static struct page_what ask(struct pages *p, uint64_t gpa)
@@ -107,26 +124,20 @@ static void test_types(void **state)
 
 static void test_stack(void **state)
 {
-	const uint64_t task = HEAP + 0x5000, signal = HEAP + 0x6000;
 	struct page_what what;
 	struct fake_guest g;
 	struct pages p;
 
 	guest_open(&g, &p);
 	/* init_task <-> task, whose only thread it is. */
-	fake_put_u64(&g, HEAP + 16, KBASE + task + 16);
-	fake_put_u64(&g, task + 16, KBASE + HEAP + 16);
-	fake_put_u64(&g, task + 32, KBASE + signal);
-	fake_put_u64(&g, signal + 8, KBASE + task + 48);
-	fake_put_u64(&g, task + 48, KBASE + signal + 8);
-	fake_put_u64(&g, task + 64, KBASE + 0x10000);
-	fake_put(&g, task + 72, &(uint32_t){ 142 }, 4);
-	fake_put(&g, task + 80, "sh\0rubbish", 11);
-	what = ask(&p, 0x12345);
+	put_task(&g, HEAP + layout.task_tasks, SIGNAL + layout.signal_threads);
+	fake_put(&g, TASK + layout.task_pid, &(uint32_t){ 142 }, 4);
+	fake_put(&g, TASK + layout.task_comm, "sh\0rubbish", 11);
+	what = ask(&p, STACK + 0x2345);
 	assert_int_equal(what.type, XFT_PAGE_STACK);
 	assert_int_equal(what.value, 142);
 	assert_string_equal(what.name, "sh");
-	assert_int_equal(ask(&p, 0x14000).type, XFT_PAGE_UNKNOWN);
+	assert_int_equal(ask(&p, STACK + 0x4000).type, XFT_PAGE_UNKNOWN);
 	pages_deinit(&p);
 	fake_guest_close(&g);
 }
@@ -168,18 +179,12 @@ static void test_parts(void **state)
 /* Lists in circles, heads that are tails, names without an end, noise. */
 static void test_hostile(void **state)
 {
-	const uint64_t task = HEAP + 0x5000, signal = HEAP + 0x6000;
 	struct page_what what;
 	struct fake_guest g;
 	struct pages p;
 
 	guest_open(&g, &p);
-	fake_put_u64(&g, HEAP + 16, KBASE + task + 16);
-	fake_put_u64(&g, task + 16, KBASE + task + 16);
-	fake_put_u64(&g, task + 32, KBASE + signal);
-	fake_put_u64(&g, signal + 8, KBASE + task + 48);
-	fake_put_u64(&g, task + 48, KBASE + task + 48);
-	fake_put_u64(&g, task + 64, KBASE + 0x10000);
+	put_task(&g, TASK + layout.task_tasks, TASK + layout.task_node);
 	fake_put_u64(&g, AT(0x5000) + 8, VMEMMAP + 0x5000 / PAGE * 64 + 1);
 	fake_put_u64(&g, AT(0x6000) + 8, 0x4141414141414141);
 	fake_put_u64(&g, AT(0x7000), 1 << 9);
