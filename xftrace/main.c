@@ -138,16 +138,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!strcmp(argv[i], "help")) {
-		char *help[] = { "--help", NULL };
-
 		if (i + 1 == argc) {
 			usage(stdout);
 			return flush(0);
 		}
-		v = find_verb(argv[i + 1]);
-		if (v)
-			return run(v, 1, help);
-		i++;
+		/* 'help guest start' is 'guest start --help'. */
+		memmove(&argv[i], &argv[i + 1], (argc - i - 1) * sizeof(*argv));
+		argv[argc - 1] = "--help";
 	}
 	v = find_verb(argv[i]);
 	if (!v) {
