@@ -137,6 +137,11 @@ const struct rule rules[NR_RULES] = {
 		"The traced function takes much longer than in nearly all "
 		"calls of the clean runs. A busy host does that, too.",
 	},
+	[RULE_LIVE_PATCH] = {
+		"live-patch", FINDING_HINT, "the kernel is live patched",
+		"A module replaces functions of the kernel by the kernel's own "
+		"means. If you have not loaded it, somebody else has.",
+	},
 	[RULE_SILENCE] = {
 		"silence", FINDING_ALARM, "the guest stopped recording",
 		"Recording ended in the guest without anybody having asked for "

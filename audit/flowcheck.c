@@ -24,7 +24,7 @@ struct run {
 	const struct flow *now;
 	struct flow base_pairs;	/* "call CALLER FUNC" below any root, */
 	struct flow now_pairs;	/* and "ran CALLER": see index_pairs() */
-	struct flow modules;	/* "MODULE" of the baseline */
+	struct flow modules;	/* "MODULE" of the baseline, or a live patch */
 	struct findings *f;
 	uint64_t told[NR_RULES];
 	uint64_t unjudged;	/* new calls, and no image to judge by */
@@ -145,8 +145,8 @@ static bool module_of(const char *label, struct buf *ret)
 }
 
 /*
- * 1: of a module that the baseline knows, or of none that is loaded; -1: of
- * another module; 0: the kernel's.
+ * 1: of a module that the baseline knows, of a live patch, or of none that is
+ * loaded; -1: of another module; 0: the kernel's.
  */
 static int module_known(struct run *r, const char *label)
 {
@@ -380,6 +380,22 @@ static void index_modules(const struct flow_item *item, void *arg)
 	index_module(r, w.func);
 }
 
+static void index_livepatches(struct run *r)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(r->c->trace ? r->c->trace->notes : NULL, i, note) {
+		const char *what = json_string_value(
+			json_object_get(note, "what"));
+		const char *module = json_string_value(
+			json_object_get(note, "module"));
+
+		if (what && module && !strcmp(what, TRACE_NOTE_LIVEPATCH))
+			(void)flow_at(&r->modules, module);
+	}
+}
+
 static void add_pair(const struct flow_item *item, void *arg)
 {
 	_cleanup_(buf_deinit) struct buf key = BUF_INIT;
@@ -474,6 +490,7 @@ void flowcheck_calls(const struct flowcheck *c, const struct flow *now,
 
 	if (c->base && base_fits(&r)) {
 		flow_each(c->base, index_modules, &r);
+		index_livepatches(&r);
 		index_pairs(c->base, &r.base_pairs);
 		index_pairs(now, &r.now_pairs);
 		flow_each(now, check_root, &r);
@@ -558,6 +575,9 @@ static void check_notes(const struct trace *t, struct findings *f)
 
 		if (what && !strcmp(what, TRACE_NOTE_SILENCE))
 			findings_add(f, RULE_SILENCE, NULL, "%s", text ?: "?");
+		else if (what && !strcmp(what, TRACE_NOTE_LIVEPATCH))
+			findings_add(f, RULE_LIVE_PATCH, NULL, "%s",
+				     text ?: "?");
 		else if (what && !strcmp(what, TRACE_NOTE_HIDDEN))
 			findings_add(f, RULE_HIDDEN_MODULE, NULL, "%s",
 				     text ?: "?");

@@ -59,6 +59,7 @@ enum trace_chunk {
 /* "what" of a NOTE. */
 #define TRACE_NOTE_SILENCE "silence"	/* the guest stopped without being asked */
 #define TRACE_NOTE_HIDDEN  "hidden"	/* a module has left the list of modules only */
+#define TRACE_NOTE_LIVEPATCH "live-patch" /* "module" is one */
 #define TRACE_NOTE_STILL   "still"	/* it did nothing at all for a while */
 
 /* A key of the Klog. */

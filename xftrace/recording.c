@@ -261,6 +261,7 @@ void recording_close(struct recording *r)
 	klog_deinit(&r->klog);
 	forget_rings(r);
 	modwatch_deinit(&r->modules);
+	buf_deinit(&r->livepatches);
 	explicit_bzero(r->seed, sizeof(r->seed));
 	*r = (struct recording){ 0 };
 }
@@ -399,6 +400,22 @@ static int watch_modules(struct recording *r, struct xf_err *err)
 	if (r->full || !modwatch_tick(&r->modules, &b))
 		return 0;
 	return journal_put(&r->j, TRACE_MODULES, b.data, b.len, err);
+}
+
+static void note_livepatch(const char *module, void *arg)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	struct recording *r = arg;
+	size_t len = strlen(module) + 1;
+
+	if (memmem(r->livepatches.data, r->livepatches.len, module, len))
+		return;
+	buf_add(&r->livepatches, module, len);
+	buf_printf(&text, "the kernel is live patched by %s", module);
+	(void)put_json(r, TRACE_NOTE,
+		       json_pack("{s:s, s:s, s:s}", "what",
+				 TRACE_NOTE_LIVEPATCH, "text", text.data,
+				 "module", module), NULL);
 }
 
 /* What hides is still there, under a name that the trace has. */
@@ -555,6 +572,8 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
 	rc = rc ? rc : put_modules(r, err);
 	modwatch_begin(&r->modules, t);
+	if (!rc)
+		target_each_livepatch(t, note_livepatch, r);
 	rc = rc ? rc : put_formats(r, &plan, err);
 	if (!rc && plan.missing)
 		note_missing(r, plan.missing);
@@ -702,6 +721,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		size_t known = r->t->symbols->nr;
 
 		note_hidden(r);
+		target_each_livepatch(r->t, note_livepatch, r);
 		target_add_modules(r->t);
 		if (r->t->symbols->nr != known)
 			(void)put_modules(r, NULL);

@@ -60,6 +60,7 @@ struct recording {
 	size_t nr_rings;
 	struct hosttrace host;	/* if events of the host are wanted */
 	struct modwatch modules;
+	struct buf livepatches;	/* names that were noted, each with its 0 byte */
 	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */

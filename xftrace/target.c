@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "guestsyms.h"
+#include "livepatch.h"
 #include "log.h"
 #include "madecode.h"
 #include "memslot.h"
@@ -393,15 +394,21 @@ static void add_listed(struct target *t)
 	symtab_seal(t->symbols);
 }
 
+static struct image_guest image_of(const struct target *t,
+				   const struct btf *types)
+{
+	return (struct image_guest){
+		.space = vmcoreinfo_space(&t->kernel, &t->mf),
+		.symbols = t->symbols,
+		.types = types,
+	};
+}
+
 /* To read the types takes long; in most guests there is nothing to look for. */
 static void add_made(struct target *t)
 {
 	_cleanup_(target_btf_close) struct target_btf types = TARGET_BTF_INIT;
-	struct image_guest g = {
-		.space = vmcoreinfo_space(&t->kernel, &t->mf),
-		.symbols = t->symbols,
-		.types = &types.btf,
-	};
+	const struct image_guest g = image_of(t, &types.btf);
 	struct xf_err err;
 
 	if (!madecode_exists(&g))
@@ -411,6 +418,21 @@ static void add_made(struct target *t)
 	else
 		madecode_add(&g, t->symbols);
 	symtab_seal(t->symbols);
+}
+
+void target_each_livepatch(const struct target *t,
+			   void (*fn)(const char *module, void *arg), void *arg)
+{
+	_cleanup_(target_btf_close) struct target_btf types = TARGET_BTF_INIT;
+	const struct image_guest g = image_of(t, &types.btf);
+	struct xf_err err;
+
+	if (!livepatch_exists(&g))
+		return;
+	if (target_btf_open(&types, t, &err))
+		xf_debug("live patches are not known: %s", err.msg);
+	else
+		livepatch_each(&g, fn, arg);
 }
 
 void target_add_modules(struct target *t)

@@ -78,6 +78,10 @@ int target_find_kernel(struct target *t, bool same, struct xf_err *err);
  */
 void target_add_modules(struct target *t);
 
+/* The names, escaped, of modules that are live patches now (audit/livepatch). */
+void target_each_livepatch(const struct target *t,
+			   void (*fn)(const char *module, void *arg), void *arg);
+
 /* The kernel's list as it is now; errors as in modlist.h. */
 int target_list_modules(const struct target *t, struct modlist *ret,
 			struct xf_err *err);

@@ -20,8 +20,9 @@
 /* A clean call of ksys_read: __fdget_pos, then vfs_read with its callees. */
 #define CLEAN "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) b1) v1( v1) a0) "
 
-/* The module of function u, which is nobody's without. */
+/* The module of function u, which is nobody's without; and is it a live patch? */
 static const char *module_of_u;
+static bool u_is_patch;
 
 static void add_module(struct fake_trace *f)
 {
@@ -33,6 +34,11 @@ static void add_module(struct fake_trace *f)
 	symtab_seal(st);
 	symtab_pack(st, SYMTAB_MODULES, &b);
 	fake_must(fake_chunk(f, TRACE_MODULES, b.data, b.len));
+	b.len = 0;
+	buf_printf(&b, "{\"what\": \"live-patch\", \"text\": \"by\", "
+		   "\"module\": \"%s\"}", module_of_u);
+	if (u_is_patch)
+		fake_must(fake_text_chunk(f, TRACE_NOTE, b.data));
 	buf_deinit(&b);
 }
 
@@ -181,6 +187,8 @@ static void test_end(void **state)
 		{ "{\"gaps\": 2}", NULL, "records-gone: 2 records are missing" },
 		{ "{\"bad\": 1}", NULL, "cannot-tell: some records are damaged" },
 		{ "{\"full\": true}", NULL, "cannot-tell: the store was full" },
+		{ "{}", "{\"what\": \"live-patch\", \"text\": \"by x\"}",
+		  "live-patch: by x" },
 		{ "{}", "{\"what\": \"hidden\", \"text\": \"gone: x\"}",
 		  "hidden-module: gone: x" },
 		{ NULL, NULL, "cannot-tell: recording did not end" },
@@ -274,6 +282,11 @@ static void test_made_code(void **state)
 	assert_finds(&base, CLEAN, 30, call,
 		     "new-call: bpf2:program called vfs_read, with a module that "
 		     "no clean run had");
+	/* A live patch is whose it is: a hint. */
+	u_is_patch = true;
+	assert_finds(&base, CLEAN, 30, call, "live-patch: by");
+	assert_finds(&base, CLEAN, 30, call, "new-path: 1 kind");
+	u_is_patch = false;
 	module_of_u = NULL;
 	flow_deinit(&base);
 }
