@@ -18,7 +18,8 @@ packages() {
 				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
 				spin clang libclang-rt-dev llvm bochs \
 				bochs-term bochsbios vgabios isolinux \
-				syslinux-common genisoimage ;;
+				syslinux-common genisoimage \
+				linux-perf bpftrace ;;
 		bare)	echo debootstrap git ;;
 		*)	echo "unknown purpose: $purpose (build, guest, test, bare)" >&2
 			return 2 ;;
