@@ -42,29 +42,42 @@ prepare() { # KERNEL
 has_trace() { "$xft" ls --json | jq -e --arg n "$1" \
 	'any(.[]; .name == $n and .state == "finished")' >/dev/null; }
 
-# keep NAME N [BEGIN] -- record it, unless it was already
+# missing NAME... -- those that are still to be recorded
+missing() {
+	local name
+	for name; do has_trace "$name" || echo "$name"; done
+}
+
+# keep NAME N [BEGIN] -- record it
 keep() {
-	! has_trace "$1" || return 0
 	"$xft" -q rm "$1" 2>/dev/null
 	record "$@" || not_ok "$1: cannot be recorded"
 }
 
+# The names of runs that are made in a guest. All of the baseline is of one guest.
+names_in() { # KERNEL FROM TO
+	local i
+	for ((i = 0; i < 10 + runs; i++)); do
+		if [ $i -lt 10 ]; then
+			[ "$2" != 0 ] || echo "$1-base-$i"
+		elif [ $((i % 10)) -ge "$2" ] && [ $((i % 10)) -lt "$3" ]; then
+			echo "$1-clean-$i"
+		fi
+	done
+}
+
 record_clean() { # KERNEL
-	local i g from=0 cpus to
+	local g from=0 cpus to name names
 	for g in "${guests[@]}"; do
 		read -r cpus to <<<"$g"
+		# shellcheck disable=SC2046 # words
+		names=$(missing $(names_in "$1" "$from" "$to"))
+		from=$to
+		[ "$names" ] || continue
 		start_guest "$1" --cpus "$cpus"
 		check "$1 a guest with $cpus processors is ready" prepare "$1"
-		for ((i = 0; i < 10 + runs; i++)); do
-			if [ $i -lt 10 ]; then
-				# All of the baseline is of one guest.
-				[ "$from" != 0 ] || keep "$1-base-$i" "$i"
-			elif [ $((i % 10)) -ge "$from" ] && [ $((i % 10)) -lt "$to" ]; then
-				keep "$1-clean-$i" "$i"
-			fi
-		done
+		for name in $names; do keep "$name" "${name##*-}"; done
 		"$xft" -q guest stop "$guest"
-		from=$to
 	done
 }
 
@@ -149,14 +162,16 @@ start_big() { # KERNEL
 	check "$1 a guest with that is ready" prepare "$1"
 }
 
+# Each is begun while it is recorded, and ended afterwards.
 record_users() { # KERNEL
-	local i name begin end
+	local trace name begin end names
+	# shellcheck disable=SC2046 # words
+	names=$(missing $(printf "$1-user-%s\n" "${!users[@]}"))
+	[ "$names" ] || return
 	start_big "$1"
-	for i in "${!users[@]}"; do
-		IFS='~' read -r -d '' name begin end <<<"${users[i]}"
-		# Begun while it is recorded, ended afterwards.
-		! has_trace "$1-user-$i" || continue
-		keep "$1-user-$i" $((i + 3)) "$helpers
+	for trace in $names; do
+		IFS='~' read -r -d '' name begin end <<<"${users[${trace##*-}]}"
+		keep "$trace" "${trace##*-}" "$helpers
 			cd $tracefs; { $begin
 			} >/dev/null"
 		check "$1 $name: nothing is found in memory" \
@@ -212,13 +227,15 @@ hook() { # MODULE PARAMETERS -- in the guest
 }
 
 record_hooks() { # KERNEL
-	local i name module params
+	local trace name module params names
+	# shellcheck disable=SC2046 # words
+	names=$(missing $(printf "$1-hook-%s\n" "${!hooks[@]}"))
+	[ "$names" ] || return
 	start_big "$1"
-	for i in "${!hooks[@]}"; do
-		! has_trace "$1-hook-$i" || continue
-		IFS='~' read -r name module params _ <<<"${hooks[i]}"
+	for trace in $names; do
+		IFS='~' read -r name module params _ <<<"${hooks[${trace##*-}]}"
 		check "$1 $name: is loaded" hook "$module" "$params"
-		keep "$1-hook-$i" 8 "$pass"
+		keep "$trace" 8 "$pass"
 		in_guest "echo 0 >/sys/module/hook_open/parameters/hidden
 			rmmod ${module#quiet/}" 2>/dev/null
 	done
