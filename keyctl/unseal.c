@@ -68,14 +68,18 @@ void unseal_destroy(struct unseal *u)
 }
 
 int unseal_open(struct unseal *u, uint64_t nr, const struct xft_sub *sub,
-		struct xf_err *err)
+		uint64_t *seek, struct xf_err *err)
 {
 	uint8_t key[UNSEAL_SEED];
 
-	if (nr < u->next || nr - u->next > UNSEAL_SEEK_MAX)
+	if (nr < u->next || nr - u->next > *seek)
 		return xf_fail(err, -ERANGE,
 			       "sub-buffer %" PRIu64 " cannot follow %" PRIu64,
 			       nr, u->next);
+	*seek -= nr - u->next;
+	*seek += UNSEAL_SEEK_MORE;
+	if (*seek > UNSEAL_SEEK_MAX)
+		*seek = UNSEAL_SEEK_MAX;
 	u->is_past = u->next && nr == u->next;
 	memcpy(u->past_key, u->first_key, sizeof(u->past_key));
 	for (; u->next < nr; u->next++)

@@ -3,7 +3,8 @@
  * unseal -- verify and unmask the records of one sealed ring, in their order.
  *
  *	u = unseal_create(seed, cpu, kind, err);
- *	unseal_open(u, nr, &header, err);	a sub-buffer; later ones only
+ *	seek = UNSEAL_SEEK_MAX;
+ *	unseal_open(u, nr, &header, &seek, err);	a sub-buffer; later ones only
  *	while (left && (n = unseal_record(u, words, left, clear)) > 0)
  *		words += n, left -= n;		n counts the tag as well
  *	unseal_destroy(u);
@@ -24,8 +25,13 @@
 #include "xft_abi.h"
 
 #define UNSEAL_SEED	32	/* bytes */
-/* A sub-buffer that is further ahead is not looked for: a tenth of a second. */
-#define UNSEAL_SEEK_MAX (1u << 20)
+/*
+ * Sub-buffers that are left out cost time all the same: so many a tenth of a
+ * second. Each one that is opened is worth some more, far more than an honest
+ * guest can overwrite before its reader comes by.
+ */
+#define UNSEAL_SEEK_MAX	 (1u << 20)
+#define UNSEAL_SEEK_MORE 256
 
 /* What was done to records that cannot be unsealed; what fits best. */
 enum unseal_fault {
@@ -62,11 +68,13 @@ struct unseal *unseal_create(const uint8_t seed[UNSEAL_SEED], uint32_t cpu,
 void unseal_destroy(struct unseal *u);
 
 /*
- * Go to the beginning of sub-buffer @nr, whose header is @sub. -ERANGE: it is
- * too far ahead, or lies behind.
+ * Go to the beginning of sub-buffer @nr, whose header is @sub. Up to *@seek may
+ * be left out, which is counted down by those that were and begins as
+ * UNSEAL_SEEK_MAX; streams may share it. -ERANGE: it is too far ahead, or lies
+ * behind.
  */
 int unseal_open(struct unseal *u, uint64_t nr, const struct xft_sub *sub,
-		struct xf_err *err);
+		uint64_t *seek, struct xf_err *err);
 
 /*
  * Check the record at @words, of which there are @nr, and unmask it to @ret_clear,

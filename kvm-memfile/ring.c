@@ -71,6 +71,7 @@ int ring_seal(struct ring *r, const uint8_t seed[UNSEAL_SEED],
 	      struct xf_err *err)
 {
 	r->seal = unseal_create(seed, r->cpu, r->kind, err);
+	r->seek = UNSEAL_SEEK_MAX;
 	return r->seal ? 0 : -ENOMEM;
 }
 
@@ -311,7 +312,8 @@ static int64_t unseal_records(struct ring *r, struct ring_span *span,
 	uint64_t before, first;
 
 	if (span->offset == sizeof(struct xft_sub)) {
-		int rc = unseal_open(r->seal, span->nr, &sub, err);
+		int rc = unseal_open(r->seal, span->nr, &sub, &r->seek,
+				     err);
 
 		if (rc)
 			return rc;

@@ -56,6 +56,7 @@ struct ring {
 	uint64_t newest_tsc;	/* of the last record accepted */
 	bool lapped;		/* since the last accepted record */
 	struct unseal *seal;	/* owned; NULL: the mask is xor */
+	uint64_t seek;		/* what unseal_open() may still leave out */
 	uint64_t faults[UNSEAL_FAULTS]; /* the bad ones of a sealed ring */
 	enum unseal_fault fault; /* the last of them, and ... */
 	uint64_t fault_nr;	/* ... its sub-buffer */

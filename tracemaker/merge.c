@@ -37,7 +37,8 @@ struct merge_stream {
 #define CLEAR_WORDS (XFT_WORDS_MAX + 1)
 
 /* Follow the seal's chain to @span; false if it cannot be. */
-static bool open_sealed(struct merge_stream *s, const struct trace_span *span)
+static bool open_sealed(struct merge *m, struct merge_stream *s,
+			const struct trace_span *span)
 {
 	const struct xft_sub sub = {
 		.base_tsc = span->base_tsc,
@@ -46,7 +47,8 @@ static bool open_sealed(struct merge_stream *s, const struct trace_span *span)
 	};
 
 	if (span->offset == sizeof(sub))
-		return !unseal_open(s->seal, span->nr, &sub, NULL);
+		return !unseal_open(s->seal, span->nr, &sub, &m->seek,
+				    NULL);
 	/* It goes on where the one before it ended. */
 	return s->seal->next == span->nr + 1 && s->offset == span->offset;
 }
@@ -58,7 +60,7 @@ static bool find_key(struct merge *m, struct merge_stream *s,
 	const uint64_t *key;
 
 	if (s->seal)
-		return open_sealed(s, span);
+		return open_sealed(m, s, span);
 	key = trace_key(m->trace, span->session, span->epoch);
 	if (key)
 		s->key = *key;
@@ -326,7 +328,7 @@ static void make_streams(struct merge *m, const struct trace *t,
 void merge_init(struct merge *m, const struct trace *t,
 		const struct trace_session *session)
 {
-	*m = (struct merge){ .trace = t };
+	*m = (struct merge){ .trace = t, .seek = UNSEAL_SEEK_MAX };
 	make_streams(m, t, session);
 	for (size_t i = 0; i < m->nr_streams; i++) {
 		struct merge_stream *s = &m->streams[i];

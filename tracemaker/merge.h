@@ -57,6 +57,7 @@ struct merge {
 	uint64_t lost;			/* missing so far */
 	uint64_t bad_spans;		/* left out: damaged, or no key */
 	uint64_t verified;		/* sealed records, among these */
+	uint64_t seek;			/* what unseal_open() may still leave out */
 	struct merge_stream *last;	/* the one that rec came from */
 	size_t nr_streams;
 };

@@ -767,10 +767,11 @@ static uint64_t unseal_records(struct unseal *u, const struct trace_span *s)
 	const struct xft_sub sub = { .base_tsc = s->base_tsc,
 				     .records_before = s->records_before,
 				     .epoch = s->epoch };
-	uint64_t before, first;
+	uint64_t before, first, seek = UNSEAL_SEEK_MAX;
 	uint32_t words = 1;
 
-	if (s->offset == sizeof(sub) && unseal_open(u, s->nr, &sub, NULL))
+	if (s->offset == sizeof(sub) &&
+	    unseal_open(u, s->nr, &sub, &seek, NULL))
 		return 0;
 	before = u->records;
 	for (; p < end && words; p += words)

@@ -196,15 +196,25 @@ static void test_seek(void **state)
 {
 	uint8_t seed[UNSEAL_SEED] = { 1 };
 	struct unseal *u = unseal_create(seed, 0, 0, NULL);
+	uint64_t seek = UNSEAL_SEEK_MAX, far;
 	const struct xft_sub sub = { 0 };
 	struct xf_err err;
 
-	assert_int_equal(unseal_open(u, 3, &sub, NULL), 0);
-	assert_int_equal(unseal_open(u, 3, &sub, &err), -ERANGE);
-	assert_int_equal(unseal_open(u, 1ull << 62, &sub, &err), -ERANGE);
-	assert_int_equal(unseal_open(u, 4 + UNSEAL_SEEK_MAX + 1, &sub, &err),
+	assert_int_equal(unseal_open(u, 3, &sub, &seek, NULL), 0);
+	assert_int_equal(unseal_open(u, 3, &sub, &seek, &err), -ERANGE);
+	assert_int_equal(unseal_open(u, 1ull << 62, &sub, &seek, &err),
 			 -ERANGE);
-	assert_int_equal(unseal_open(u, 1000, &sub, NULL), 0);
+	assert_int_equal(unseal_open(u, 4 + UNSEAL_SEEK_MAX + 1, &sub, &seek,
+				     &err), -ERANGE);
+	assert_int_equal(unseal_open(u, 1000, &sub, &seek, NULL), 0);
+	/* Nor in many steps: only so far, and with each a little further. */
+	far = u->next + seek;
+	assert_int_equal(unseal_open(u, far, &sub, &seek, NULL), 0);
+	assert_int_equal(seek, UNSEAL_SEEK_MORE);
+	assert_int_equal(unseal_open(u, far + UNSEAL_SEEK_MORE + 2, &sub, &seek,
+				     &err), -ERANGE);
+	assert_int_equal(unseal_open(u, far + 1, &sub, &seek, NULL), 0);
+	assert_int_equal(seek, 2 * UNSEAL_SEEK_MORE);
 	unseal_destroy(u);
 }
 
@@ -245,10 +255,10 @@ static void test_every_bit(void **state)
 		struct xft_sub *sub = f.subs[nr];
 		uint32_t words = (sub->used - sizeof(*sub)) / 8, len;
 		struct unseal *u = f.r.seal;
-		uint64_t clear;
+		uint64_t clear, seek = UNSEAL_SEEK_MAX;
 
 		memcpy(copy, sub + 1, sub->used - sizeof(*sub));
-		assert_int_equal(unseal_open(u, nr, sub, NULL), 0);
+		assert_int_equal(unseal_open(u, nr, sub, &seek, NULL), 0);
 		for (uint32_t i = 0; i < words; i += len) {
 			before = *u;
 			len = unseal_record(u, copy + i, words - i, &clear,
@@ -719,6 +729,35 @@ static void test_stored(void **state)
 	fake_ring_close(&f);
 }
 
+/* All rings of a file together are not worth more than one look far ahead. */
+static void test_stored_far(void **state)
+{
+	const struct trace_seed seed = { .session = 1 };
+	uint64_t chunk[8][sizeof(struct trace_span) / 8 + 3] = { 0 };
+	struct trace t;
+	struct merge m;
+
+	trace_init(&t);
+	assert_int_equal(trace_add_chunk(&t, TRACE_META, meta, strlen(meta),
+					 NULL), 0);
+	assert_int_equal(trace_add_chunk(&t, TRACE_SEED, &seed, sizeof(seed),
+					 NULL), 0);
+	for (uint32_t i = 0; i < 8; i++) {
+		*(struct trace_span *)chunk[i] = (struct trace_span){
+			.session = 1, .cpu = i, .nr = UNSEAL_SEEK_MAX,
+			.offset = sizeof(struct xft_sub), .len = 24,
+		};
+		assert_int_equal(trace_add_chunk(&t, TRACE_SPAN, chunk[i],
+						 sizeof(chunk[i]), NULL), 0);
+	}
+	assert_int_equal(trace_seal(&t, NULL), 0);
+	merge_init(&m, &t, &t.sessions[0]);
+	assert_int_equal(m.bad_spans, 8);
+	assert_int_equal(m.seek, UNSEAL_SEEK_MORE);
+	merge_deinit(&m);
+	trace_deinit(&t);
+}
+
 /* Damaged chunks of ours are refused. */
 static void test_chunks(void **state)
 {
@@ -758,6 +797,7 @@ int main(void)
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_diagnosis),
 		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_stored_far),
 		cmocka_unit_test(test_chunks),
 	};
 
