@@ -98,6 +98,14 @@ int unseal_open(struct unseal *u, uint64_t nr, const struct xft_sub *sub,
 	return 0;
 }
 
+bool unseal_is_open(const struct unseal *u, uint64_t nr,
+		    const struct xft_sub *sub)
+{
+	return u->next == nr + 1 && u->header.base_tsc == sub->base_tsc &&
+	       u->header.records_before == sub->records_before &&
+	       u->header.epoch == sub->epoch;
+}
+
 /* Beyond the prime one number stands for another. */
 static bool header_is_plain(const struct xft_sub *sub)
 {

@@ -77,6 +77,13 @@ int unseal_open(struct unseal *u, uint64_t nr, const struct xft_sub *sub,
 		uint64_t *seek, struct xf_err *err);
 
 /*
+ * Is that the one that is open, and does its header still say the same? Only the
+ * first record vouches for it.
+ */
+bool unseal_is_open(const struct unseal *u, uint64_t nr,
+		    const struct xft_sub *sub);
+
+/*
  * Check the record at @words, of which there are @nr, and unmask it to @ret_clear,
  * which has room for XFT_WORDS_MAX words, or only its first word if @only_first.
  * Returns the words that it takes with its tag, or 0: it is none, or not here.

@@ -317,6 +317,8 @@ static int64_t unseal_records(struct ring *r, struct ring_span *span,
 
 		if (rc)
 			return rc;
+	} else if (!unseal_is_open(r->seal, span->nr, &sub)) {
+		return -EBADMSG;
 	}
 	before = r->seal->records;
 	while (i < nr_words) {

@@ -50,7 +50,8 @@ static bool open_sealed(struct merge *m, struct merge_stream *s,
 		return !unseal_open(s->seal, span->nr, &sub, &m->seek,
 				    NULL);
 	/* It goes on where the one before it ended. */
-	return s->seal->next == span->nr + 1 && s->offset == span->offset;
+	return unseal_is_open(s->seal, span->nr, &sub) &&
+	       s->offset == span->offset;
 }
 
 /* What the mask of @span takes, if it is known. */

@@ -316,6 +316,29 @@ static void test_every_header_bit(void **state)
 	fake_ring_close(&f);
 }
 
+/* The header of a sub-buffer whose first records have been read already. */
+static void test_header_later(void **state)
+{
+	for (int word = 0; word < 3; word++) {
+		struct fake_ring f;
+		struct xft_sub *sub;
+		uint64_t n = 0;
+
+		start(&f, NR);
+		push(&f, &n, 10);
+		assert_int_equal(drain(&f), 0);
+		push(&f, &n, 10);
+		sub = f.w->sub;
+		sub->base_tsc += word == 0;
+		sub->records_before += word == 1;
+		sub->epoch += word == 2;
+		assert_int_equal(drain(&f), 1);
+		assert_int_equal(f.r.faults[UNSEAL_EDITED], 1);
+		assert_true(f.r.accepted <= 10 + f.tasks);
+		fake_ring_close(&f);
+	}
+}
+
 /* ---- an intruder ---- */
 
 /*
@@ -626,19 +649,11 @@ struct stored {
 	size_t nr;
 };
 
-/* What the recorder makes of the ring. */
-static void store(struct stored *st, struct fake_ring *f)
+/* What the recorder makes of what is new in the ring. */
+static void keep(struct stored *st, struct fake_ring *f)
 {
-	struct trace_seed seed = { .session = 1 };
 	struct ring_span span;
 
-	trace_init(&st->t);
-	st->nr = 0;
-	memcpy(seed.seed, f->seed, sizeof(seed.seed));
-	assert_int_equal(trace_add_chunk(&st->t, TRACE_META, meta,
-					 strlen(meta), NULL), 0);
-	assert_int_equal(trace_add_chunk(&st->t, TRACE_SEED, &seed,
-					 sizeof(seed), NULL), 0);
 	while (ring_next(&f->r, &span, NULL) > 0) {
 		struct trace_span head = {
 			.session = 1, .cpu = f->r.cpu, .kind = f->r.kind,
@@ -658,6 +673,20 @@ static void store(struct stored *st, struct fake_ring *f)
 						 NULL), 0);
 		st->spans[st->nr++] = chunk;
 	}
+}
+
+static void store(struct stored *st, struct fake_ring *f)
+{
+	struct trace_seed seed = { .session = 1 };
+
+	trace_init(&st->t);
+	st->nr = 0;
+	memcpy(seed.seed, f->seed, sizeof(seed.seed));
+	assert_int_equal(trace_add_chunk(&st->t, TRACE_META, meta,
+					 strlen(meta), NULL), 0);
+	assert_int_equal(trace_add_chunk(&st->t, TRACE_SEED, &seed,
+					 sizeof(seed), NULL), 0);
+	keep(st, f);
 }
 
 static void forget(struct stored *st)
@@ -729,6 +758,37 @@ static void test_stored(void **state)
 	fake_ring_close(&f);
 }
 
+/* A sub-buffer in two stretches: both say what its first record vouches for. */
+static void test_stored_header(void **state)
+{
+	uint64_t n = 0, verified;
+	struct trace_span *s;
+	struct fake_ring f;
+	struct stored st;
+
+	start(&f, 16);
+	push(&f, &n, 10);
+	store(&st, &f);
+	push(&f, &n, 10);
+	keep(&st, &f);
+	assert_int_equal(st.nr, 2);
+	assert_int_equal(trace_seal(&st.t, NULL), 0);
+	assert_int_equal(merged(&st, &verified), 0);
+	s = (void *)st.spans[1];
+	for (int word = 0; word < 3; word++) {
+		const struct trace_span good = *s;
+
+		s->base_tsc += word == 0;
+		s->records_before += word == 1;
+		s->epoch += word == 2;
+		assert_int_equal(merged(&st, &verified), 1);
+		assert_true(verified <= 10 + f.tasks);
+		*s = good;
+	}
+	forget(&st);
+	fake_ring_close(&f);
+}
+
 /* All rings of a file together are not worth more than one look far ahead. */
 static void test_stored_far(void **state)
 {
@@ -792,11 +852,13 @@ int main(void)
 		cmocka_unit_test(test_wrong_seed),
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_every_header_bit),
+		cmocka_unit_test(test_header_later),
 		cmocka_unit_test(test_compromise),
 		cmocka_unit_test(test_bad_close),
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_diagnosis),
 		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_stored_header),
 		cmocka_unit_test(test_stored_far),
 		cmocka_unit_test(test_chunks),
 	};
