@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd.h"
+#include "confine.h"
 #include "opt.h"
 #include "traces.h"
 
@@ -21,7 +22,8 @@ int cmd_mv(int argc, char **argv, struct xf_err *err)
 	rc = traces_open(&st, store, TRACES_CHANGE, err);
 	if (rc)
 		return rc;
-	rc = catalog_rename(&st, argv[0], argv[1], err);
+	rc = confine(&(struct confine){ .store = st.m.path }, err);
+	rc = rc ? rc : catalog_rename(&st, argv[0], argv[1], err);
 	store_close(&st);
 	return rc;
 }

@@ -52,7 +52,8 @@ static int complete(struct store *st, const char *name,
 			recorder_remove(&r);
 		return rc;
 	}
-	rc = recording_resume(&rec, NULL, st->m.path, name, err);
+	rc = later ? confine(&(struct confine){ .store = st->m.path }, err) : 0;
+	rc = rc ? rc : recording_resume(&rec, NULL, st->m.path, name, err);
 	if (rc)
 		return rc;
 	recording_note(&rec, NULL, "the recorder was killed");
@@ -61,20 +62,65 @@ static int complete(struct store *st, const char *name,
 	return rc;
 }
 
+static bool next_interrupted(const struct store *st, uint32_t *slot,
+			     struct catalog_entry *e)
+{
+	while (catalog_next(st, slot, e))
+		if (!strcmp(traces_state(st, e), "interrupted"))
+			return true;
+	return false;
+}
+
+/* What is still to be read is in the RAM of guests that live, of any number. */
+static int confine_all(const struct store *st, struct xf_err *err)
+{
+	_cleanup_free_ struct target *guests = NULL;
+	struct catalog_entry e;
+	uint32_t slot = 0;
+	size_t max = 0, nr = 0;
+	int rc;
+
+	while (next_interrupted(st, &slot, &e))
+		max++;
+	guests = calloc(max + 1, sizeof(*guests));
+	if (!guests)
+		return xf_fail(err, -ENOMEM, "out of memory");
+	for (slot = 0; nr < max && next_interrupted(st, &slot, &e);) {
+		_cleanup_(recorder_deinit) struct recorder r = { 0 };
+		struct target *t = &guests[nr];
+
+		*t = (struct target)TARGET_INIT;
+		if (!recorder_find_by_trace(&r, st->m.path, e.name) &&
+		    !recorder_attach(&r, t, NULL))
+			nr++;
+		else
+			target_detach(t);
+	}
+	rc = confine(&(struct confine){
+			     .target = nr ? guests : NULL,
+			     .nr_targets = nr,
+			     .store = st->m.path,
+			     .state = true,
+			     .host = true,
+		     }, err);
+	while (nr)
+		target_detach(&guests[--nr]);
+	return rc;
+}
+
 /* One that is damaged does not keep the others. */
 static int complete_all(struct store *st, struct xf_err *err)
 {
 	struct catalog_entry e;
 	uint32_t slot = 0;
-	int nr = 0, rc = 0;
+	int nr = 0, rc = confine_all(st, err);
 
-	while (catalog_next(st, &slot, &e)) {
+	if (rc)
+		return rc;
+	while (next_interrupted(st, &slot, &e)) {
 		struct xf_err why;
-		int one;
+		int one = complete(st, e.name, NULL, &why);
 
-		if (strcmp(traces_state(st, &e), "interrupted"))
-			continue;
-		one = complete(st, e.name, NULL, &why);
 		if (one)
 			rc = xf_fail(err, one, "trace %s: %s", e.name, why.msg);
 		else

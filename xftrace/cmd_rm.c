@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "cmd.h"
+#include "confine.h"
 #include "opt.h"
 #include "traces.h"
 
@@ -23,6 +24,7 @@ int cmd_rm(int argc, char **argv, struct xf_err *err)
 	rc = traces_open(&st, store, TRACES_CHANGE, err);
 	if (rc)
 		return rc;
+	rc = confine(&(struct confine){ .store = st.m.path }, err);
 	for (int i = 0; !rc && i < n; i++)
 		rc = catalog_remove(&st, argv[i], err);
 	store_close(&st);

@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "opt.h"
 #include "recorder.h"
 
@@ -101,7 +102,8 @@ int cmd_status(int argc, char **argv, struct xf_err *err)
 
 	if (n < 0)
 		return n;
-	rc = recorder_find(&r, guest, err);
+	rc = confine(&(struct confine){ .state = true }, err);
+	rc = rc ? rc : recorder_find(&r, guest, err);
 	if (rc)
 		return rc;
 	if (r.alive) {

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "log.h"
 #include "opt.h"
 #include "traces.h"
@@ -46,7 +47,8 @@ static int store_create_verb(int argc, char **argv, struct xf_err *err)
 		return n;
 	if (!shape.size)
 		return xf_fail(err, OPT_MISUSE, "say how large: --size 1G");
-	rc = store_create(&st, argv[0], &shape, err);
+	rc = confine(&(struct confine){ .output = { argv[0] } }, err);
+	rc = rc ? rc : store_create(&st, argv[0], &shape, err);
 	if (rc)
 		return rc;
 	if (quota)
@@ -126,7 +128,8 @@ static int store_info(int argc, char **argv, struct xf_err *err)
 
 	if (n < 0)
 		return n;
-	rc = traces_open(&st, store, TRACES_READ, err);
+	rc = confine(&(struct confine){ 0 }, err);
+	rc = rc ? rc : traces_open(&st, store, TRACES_READ, err);
 	if (rc)
 		return rc;
 	j = info(&st);
@@ -194,6 +197,7 @@ static int store_check(int argc, char **argv, struct xf_err *err)
 	if (n < 0)
 		return n;
 	rc = traces_path(store, &path, err);
+	rc = rc ? rc : confine(&(struct confine){ .store = path }, err);
 	if (rc)
 		return rc;
 	steps.list = json ? json_array() : NULL;
@@ -246,7 +250,8 @@ static int store_quota_verb(int argc, char **argv, struct xf_err *err)
 	rc = traces_open(&st, store, TRACES_CHANGE, err);
 	if (rc)
 		return rc;
-	rc = store_set_quota(&st, quota, err);
+	rc = confine(&(struct confine){ .store = st.m.path }, err);
+	rc = rc ? rc : store_set_quota(&st, quota, err);
 	store_close(&st);
 	return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "cmd.h"
+#include "confine.h"
 #include "livecheck.h"
 #include "log.h"
 #include "recording.h"
@@ -215,9 +216,14 @@ int cmd_watch(int argc, char **argv, struct xf_err *err)
 		"Ends with 1 if\nthere was an alarm, else 0.\n", opts
 	};
 	int n = opt_parse_only(&u, argc, argv, err);
+	int rc;
 
 	if (n < 0)
 		return n;
+	/* Nothing is written but state, whatever RAM the guest comes back with. */
+	rc = confine(&(struct confine){ .state = true }, err);
+	if (rc)
+		return rc;
 	w.check.kernel = w.where.symbols;
 	checking_begin(&w.check);
 	if (w.check.findings.nr)

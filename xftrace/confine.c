@@ -43,7 +43,8 @@ int confine(const struct confine *c, struct xf_err *err)
 
 	cage_open(&cage);
 	if (c->target)
-		allow_ram(&cage, c->target);
+		for (size_t i = 0; i < (c->nr_targets ?: 1); i++)
+			allow_ram(&cage, &c->target[i]);
 	if (c->store)
 		cage_allow_path(&cage, c->store);
 	for (size_t i = 0; i < ARRAY_SIZE(c->output); i++)

@@ -19,6 +19,7 @@
 /* All may be left out. */
 struct confine {
 	const struct target *target; /* its RAM: that is where the mailbox is */
+	size_t nr_targets;	/* if they are not one */
 	const char *store;	/* file */
 	const char *output[3];	/* files, in whose folders they are made; "-" is
 				 * none */

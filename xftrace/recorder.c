@@ -889,13 +889,11 @@ static int confine_salvage(const struct recorder *r, const struct target *t,
 	return confine(&c, err);
 }
 
-/* The guest that was recorded, if it is still there. */
-static int attach_again(const struct recorder *r, struct target *t,
-			const struct confine *later, struct xf_err *err)
+int recorder_attach(const struct recorder *r, struct target *t,
+		    struct xf_err *err)
 {
 	const char *qmp = json_string_value(json_object_get(r->info, "qmp"));
 	struct target_options opt = { .allow_open_ram = true };
-	int rc;
 
 	opt.pid = json_integer_value(json_object_get(r->info, "qemu"));
 	if (!opt.pid)
@@ -904,7 +902,14 @@ static int attach_again(const struct recorder *r, struct target *t,
 		opt.pid = 0;
 		opt.qmp = qmp;
 	}
-	rc = target_attach(t, &opt, err);
+	return target_attach(t, &opt, err);
+}
+
+static int attach_again(const struct recorder *r, struct target *t,
+			const struct confine *later, struct xf_err *err)
+{
+	int rc = recorder_attach(r, t, err);
+
 	rc = rc ? rc : confine_salvage(r, t, later, err);
 	rc = rc ? rc : target_find_module(t, 3000, err);
 	/* Only to name modules that were loaded meanwhile. */

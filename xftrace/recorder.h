@@ -73,9 +73,15 @@ int recorder_ask(const struct recorder *r, const char *request,
 char *recorder_words(const struct recorder *r);
 
 /*
+ * The guest that was recorded, if it is still there. Detach it in any case.
+ */
+int recorder_attach(const struct recorder *r, struct target *t,
+		    struct xf_err *err);
+
+/*
  * What a killed recorder left: stop the guest, take what is in the rings. @later
- * is what will be written after that, and nothing else can be then; NULL: no
- * limits, as there are more recordings to be salvaged.
+ * is what will be written after that, and nothing else can be then; NULL: the
+ * caller has seen to that, as there are more recordings to be salvaged.
  */
 int recorder_salvage(const struct recorder *r, const struct confine *later,
 		     struct xf_err *err);

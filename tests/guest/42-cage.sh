@@ -72,6 +72,38 @@ writable() {
 check 'guest RAM is read-only but for the mailbox' \
 	[ "$(writable "$pid")" = $((63 * 4096)) ]
 
+# Whoever owns a verb by what it reads cannot write where it should not.
+${CC:-gcc} -shared -fPIC -O2 -o escape.so "$top/tests/guest/escape.c" ||
+	not_ok 'escape.c compiles'
+escapes() { # VERB... -- owned, it makes a file here
+	rm -f escaped
+	LD_PRELOAD=$PWD/escape.so ESCAPE=$PWD/escaped "$xft" "$@" >owned.txt 2>&1
+	[ -e escaped ]
+}
+stays() { # VERB...
+	if escapes "$@"; then
+		not_ok "'$*' cannot write here"
+	elif grep -q 'may not call' owned.txt; then
+		not_ok "'$*' works: $(cat owned.txt)"
+	else
+		ok "'$*' cannot write here"
+	fi
+}
+check 'without a cage it is possible' escapes help
+if [ "$(cat escaped)" = landlock ]; then
+	stays status
+	stays watch --guest "$guest" --count 1
+	stays check --live --guest "$guest"
+	stays store info
+	stays store check
+	stays recover
+	stays mv "$("$xft" ls --json | jq -r '.[0].name')" moved
+	stays rm nosuch
+	check 'mv has worked for all that' "$xft" -q show moved
+else
+	skip 'verbs cannot write elsewhere: needs Landlock'
+fi
+
 # Its verbs work in their cages; what each writes is where it may.
 mkdir out
 check 'events' eval '"$xft" events --pid "$qemu" | grep -q sched_switch'
