@@ -595,6 +595,8 @@ int flowcheck_run(const struct flowcheck *c, struct findings *f,
 	int rc = flowtrace_collect(&now, c->trace, &s, err);
 
 	if (!rc) {
+		if (c->mask)
+			trace_tell_mask(c->trace, s.verified, c->mask);
 		check_seals(c->trace, &s, f);
 		check_records(c, &s, f);
 		check_notes(c->trace, f);

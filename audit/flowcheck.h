@@ -41,6 +41,7 @@ struct flowcheck {
 	const struct flow *base;	/* NULL: none */
 	const struct kfile *code;	/* of the trace's kernel, as linked, or NULL */
 	bool recording;			/* it need not have ended yet */
+	struct buf *mask;		/* gets how its records are protected */
 };
 
 /* Adds to @f. -E2BIG, -EBADMSG, as in flowtrace_collect(). */

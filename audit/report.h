@@ -25,6 +25,7 @@ struct report {
 	const char *kernel;	/* release */
 	const char *build_id;
 	const char *baseline;	/* file */
+	const char *mask;	/* how the trace's records are protected */
 	const struct findings *findings;
 };
 

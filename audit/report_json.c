@@ -80,10 +80,10 @@ void report_put(json_t *all, struct buf *out)
 
 void report_json(const struct report *r, struct buf *out)
 {
-	report_put(json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s, s:o}",
+	report_put(json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s*, s:s, s:o}",
 			     "version", 1, "subject", r->subject, "kernel",
 			     r->kernel, "build_id", r->build_id, "baseline",
-			     r->baseline, "verdict",
+			     r->baseline, "mask", r->mask, "verdict",
 			     verdict_name(findings_verdict(r->findings)),
 			     "findings", report_findings(r->findings)),
 		   out);

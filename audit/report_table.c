@@ -77,5 +77,7 @@ void report_table(const struct report *r, bool colour, struct buf *out)
 		buf_add_escaped(out, r->kernel, strlen(r->kernel));
 		buf_putc(out, ')');
 	}
+	if (r->mask)
+		buf_printf(out, ", %s", r->mask);
 	buf_printf(out, ": %s\n", verdict_name(v));
 }

@@ -624,11 +624,9 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 		buf_printf(b, "%" PRIu64 " events, ", s->events);
 	buf_printf(b, "%" PRIu64 " records, %" PRIu64 " lost\n", s->records,
 		   s->lost);
-	if (session->seed) {
-		buf_puts(b, "# mask:      ");
-		trace_tell_seal(session, s->verified, b);
-		buf_putc(b, '\n');
-	}
+	buf_puts(b, "# mask:      ");
+	trace_tell_seal(session, s->verified, b);
+	buf_putc(b, '\n');
 	put_host(e, b, s);
 	put_writers(e, b, s);
 	if (s->unknown)

@@ -498,8 +498,10 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 {
 	const struct trace_span *first = &s->first_evidence;
 
-	if (!s->seed)
+	if (!s->seed) {
+		buf_puts(b, "xor");
 		return;
+	}
 	buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
 	for (int i = 0; i < UNSEAL_FAULTS; i++)
 		if (s->evidence[i])
@@ -510,4 +512,16 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 			   first->cpu,
 			   first->kind == XFT_RING_NMI ? " (NMI)" : "",
 			   first->nr);
+}
+
+void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b)
+{
+	/* All have the same; what was tampered with is told of each. */
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		if (i && !t->sessions[i].seed)
+			break;
+		if (i)
+			buf_puts(b, " in all; then ");
+		trace_tell_seal(&t->sessions[i], verified, b);
+	}
 }

@@ -214,10 +214,12 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
 
 /*
  * In a line, what the seal of @s tells: "sealed, 12 records verified", and what
- * was done to which others first. Nothing if it is not sealed.
+ * was done to which others first; or "xor".
  */
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b);
+/* The same of all sessions, which have @verified records together. */
+void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b);
 
 /* A name that a record of dirty pages has; NULL: none. As the guest gave it. */
 const char *trace_page_name(const struct trace_session *s, uint32_t number);

@@ -92,11 +92,14 @@ static int check(struct checking *c, const struct trace *t, bool recording,
 		 struct xf_err *err)
 {
 	_cleanup_(kfile_close) struct kfile code = KFILE_INIT;
+	_cleanup_(buf_deinit) struct buf mask = BUF_INIT;
 	struct flowcheck f = {
 		.trace = t,
 		.base = c->base.runs ? &c->base : NULL,
 		.recording = recording,
+		.mask = &mask,
 	};
+	int rc;
 
 	free(c->release);
 	free(c->build_id);
@@ -104,7 +107,10 @@ static int check(struct checking *c, const struct trace *t, bool recording,
 	c->build_id = copy(trace_meta_str(t, "build_id"));
 	if ((f.base || c->kernel) && open_code(c, &code))
 		f.code = &code;
-	return flowcheck_run(&f, &c->findings, err);
+	rc = flowcheck_run(&f, &c->findings, err);
+	free(c->mask);
+	c->mask = rc ? NULL : buf_take(&mask);
+	return rc;
 }
 
 void checking_trace(struct checking *c, const char *name)
@@ -151,6 +157,7 @@ int checking_report(const struct checking *c, struct xf_err *err)
 		.kernel = c->release,
 		.build_id = c->build_id,
 		.baseline = c->base_path,
+		.mask = c->mask,
 		.findings = &c->findings,
 	};
 	int rc = write_file(c->sarif, report_sarif, &r, err);
@@ -180,5 +187,6 @@ void checking_deinit(struct checking *c)
 	free(c->subject);
 	free(c->release);
 	free(c->build_id);
+	free(c->mask);
 	free(c->base_path);
 }

@@ -28,7 +28,7 @@ struct checking {
 	const char *sarif, *junit, *json_file; /* to be written */
 	bool json;		/* on stdout, instead of the table */
 	/* The rest is found out. */
-	char *subject, *release, *build_id; /* owned */
+	char *subject, *release, *build_id, *mask; /* owned */
 	char *base_path;	/* owned */
 	struct flow base;
 	struct findings findings;

@@ -239,9 +239,10 @@ static int check_in_cage(void *arg)
 		return 1;
 	}
 	c->check(c->j);
-	found = json_pack("{s:s*, s:s*, s:s*, s:o}", "subject", check->subject,
-			  "kernel", check->release, "build_id", check->build_id,
-			  "findings", report_findings(&check->findings));
+	found = json_pack("{s:s*, s:s*, s:s*, s:s*, s:o}", "subject",
+			  check->subject, "kernel", check->release, "build_id",
+			  check->build_id, "mask", check->mask, "findings",
+			  report_findings(&check->findings));
 	rc = state_write_json(c->path, found, &err);
 	if (rc)
 		xf_error("%s", err.msg);
@@ -272,6 +273,7 @@ static int take_found(struct checking *c, const char *path, struct xf_err *err)
 	take_string(&c->subject, found, "subject");
 	take_string(&c->release, found, "kernel");
 	take_string(&c->build_id, found, "build_id");
+	take_string(&c->mask, found, "mask");
 	json_decref(found);
 	return rc;
 }

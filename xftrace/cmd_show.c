@@ -26,18 +26,13 @@ static size_t nr_spans(const struct trace *t)
 	return nr;
 }
 
-/* The seal of each session, or that there is none. */
 static json_t *tell_mask(const struct trace *t, const struct call_stats *s)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
-	/* Sessions are counted together; where faults are is told of each. */
-	for (size_t i = 0; i < t->nr_sessions; i++) {
-		if (i && t->sessions[i].seed)
-			buf_puts(&b, " in all; then ");
-		trace_tell_seal(&t->sessions[i], s->verified, &b);
-	}
-	return json_stringn(b.len ? b.data : "xor", b.len ? b.len : 3);
+	buf_puts(&b, "");
+	trace_tell_mask(t, s->verified, &b);
+	return json_stringn(b.data, b.len);
 }
 
 static void add_trace(json_t *j, const struct trace *t,
