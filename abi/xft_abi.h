@@ -27,6 +27,12 @@
  * The seed. If records are to be sealed the host puts a fresh one into the
  * mailbox with START. The module takes it and wipes it there before it answers:
  * the only words of the mailbox that the guest ever writes.
+ *
+ * The brake. A guest that was set back to an earlier state would seal other
+ * records with the words of the stream that it has used before. The host, which
+ * sees that positions or the heartbeat ran backwards, stores halt: writers of
+ * sealed rings look at it before each record, and write none. The next START
+ * takes it back.
  */
 #ifndef XFT_ABI_H
 #define XFT_ABI_H
@@ -211,7 +217,7 @@ struct xft_mbox {
 				 * that held its return address; 0: unknown */
 	u32 keep_events;	/* not 0: leave readable copies in the guest */
 	u32 mask;		/* enum xft_mask */
-	u32 reserved2;
+	u32 halt;		/* not 0: sealed rings take no records */
 	u64 seed[4];		/* XFT_MASK_SEALED: of this START alone, not 0 */
 	u8 reserved1[XFT_PAGE - 232];
 	u64 roots[XFT_MAX_ROOTS];

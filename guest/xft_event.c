@@ -163,7 +163,7 @@ static notrace void xft_event_take(struct trace_export *unused,
 	flags = xft_irq_save();
 	r = this_cpu_read(xft_ring_main);
 	if (unlikely(!xft_in_task() || words > XFT_LONG_WORDS ||
-		     !xft_ring_room(r, current, words) ||
+		     !xft_ring_room(r, current, words, xft_mask) ||
 		     !xft_is_named(r, current))) {
 		xft_event_slow((void *)data, size, type, flags);
 		return;

@@ -228,7 +228,7 @@ static __always_inline void xft_record_syscall_as(u64 first, u64 second,
 	struct xft_pen pen;
 	u64 tsc = rdtsc();
 
-	if (unlikely(!xft_in_task() || !xft_ring_room(r, current, words) ||
+	if (unlikely(!xft_in_task() || !xft_ring_room(r, current, words, mask) ||
 		     !xft_is_named(r, current)))
 		r = xft_push_prepare(&first, words, tsc);
 	if (unlikely(!r))

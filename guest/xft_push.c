@@ -230,6 +230,12 @@ static notrace void xft_close_here(void *unused)
 	xft_ring_close(r, rdtsc(), 0, XFT_MASK_SEALED);
 }
 
+/* Each last record of a sub-buffer is sealed, too. */
+static bool xft_push_halted(void)
+{
+	return xft_mask == XFT_MASK_SEALED && READ_ONCE(xft_mbox->halt);
+}
+
 /*
  * A sub-buffer that is open could be cut short without anybody noticing, until
  * it is closed. So none stays open that was not written to since the last look.
@@ -272,7 +278,7 @@ void xft_push_kick(void)
 {
 	xft_for_each_ring(xft_kick_one);
 	if (xft_mask == XFT_MASK_SEALED && xft_ctl->state == XFT_TRACING &&
-	    time_after(jiffies, xft_next_close)) {
+	    !xft_push_halted() && time_after(jiffies, xft_next_close)) {
 		xft_close_idle();
 		xft_next_close = jiffies + HZ;
 	}
@@ -280,7 +286,8 @@ void xft_push_kick(void)
 
 void xft_push_close(void)
 {
-	xft_for_each_ring(xft_close_one);
+	if (!xft_push_halted())
+		xft_for_each_ring(xft_close_one);
 }
 
 void xft_push_free(void)

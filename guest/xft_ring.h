@@ -15,11 +15,14 @@
  * and for a record of any length, whose words may be stored before it is clear
  * how many there are
  *
- *	if (xft_ring_room(r, task, max) || xft_ring_prepare(r, task, max, ...)) {
+ *	if (xft_ring_room(r, task, max, mask) || xft_ring_prepare(...)) {
  *		pen = xft_pen_begin(r, mask);
  *		xft_pen_word(&pen, word, mask);	the second, the third ...
  *		xft_pen_end(&pen, tsc, first, mask);
  *	}
+ *
+ * Both say no if the host has told sealed rings to halt; xft_ring_close() and
+ * xft_ring_finish() do not ask.
  *
  * The mask is a constant wherever it matters: there is a copy of the writer for
  * each, and none asks for every word which one it is.
@@ -78,6 +81,13 @@ static __always_inline struct xft_ring_hdr *xft_ring_hdr(struct xft_ring *r)
 	return (struct xft_ring_hdr *)r;
 }
 
+/* This guest was set back: what it would seal with was used before. */
+static __always_inline bool xft_ring_halted(const struct xft_ring *r,
+					    enum xft_mask mask)
+{
+	return mask == XFT_MASK_SEALED && unlikely(READ_ONCE(r->mbox->halt));
+}
+
 /* A call record of @task fits, and there is enough to seal it with. */
 static __always_inline bool xft_ring_ready(const struct xft_ring *r,
 					   const void *task, enum xft_mask mask)
@@ -85,16 +95,18 @@ static __always_inline bool xft_ring_ready(const struct xft_ring *r,
 	return likely(r->head <= READ_ONCE(r->end)) &&
 	       likely(r->task == task) &&
 	       (mask != XFT_MASK_SEALED ||
-		xft_seal_has(r->seal, XFT_SEAL_OTP + XFT_CALL_WORDS));
+		xft_seal_has(r->seal, XFT_SEAL_OTP + XFT_CALL_WORDS)) &&
+	       !xft_ring_halted(r, mask);
 }
 
 /* A record of @task of up to @words fits. */
 static __always_inline bool xft_ring_room(const struct xft_ring *r,
-					  const void *task, u32 words)
+					  const void *task, u32 words,
+					  enum xft_mask mask)
 {
 	return likely(r->head + words * 8 <=
 		      READ_ONCE(r->end) + XFT_CALL_WORDS * 8) &&
-	       likely(r->task == task);
+	       likely(r->task == task) && !xft_ring_halted(r, mask);
 }
 
 /* The last TASK record says just that. */
@@ -379,7 +391,7 @@ static __always_inline void xft_ring_task(struct xft_ring *r, u64 tsc, u32 tgid,
 /*
  * The slow way to a ring that is ready for a record of up to @words. Returns
  * false if there is no ring for this CPU (it came up after tracing was switched
- * on): the record may then not be written.
+ * on), or it is to halt: the record may then not be written.
  */
 static __always_inline bool xft_ring_prepare(struct xft_ring *r,
 					     const void *task, u32 words,
@@ -387,7 +399,7 @@ static __always_inline bool xft_ring_prepare(struct xft_ring *r,
 					     const u64 comm[2],
 					     enum xft_mask mask)
 {
-	if (!r->subs)
+	if (!r->subs || xft_ring_halted(r, mask))
 		return false;
 	if (!r->sub || xft_ring_stale(r, tsc) ||
 	    r->head + (XFT_TASK_WORDS + xft_tag_words(mask) + words -

@@ -234,6 +234,7 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 		memcpy(mb->mbox->roots, start->roots,
 		       start->nr_roots * sizeof(*start->roots));
 	memcpy(mb->mbox->kfunc, start->kfunc, sizeof(start->kfunc));
+	mb->mbox->halt = 0;
 	mb->mbox->mask = start->seed ? XFT_MASK_SEALED : XFT_MASK_XOR;
 	if (start->seed)
 		memcpy(mb->mbox->seed, start->seed, sizeof(mb->mbox->seed));
@@ -241,6 +242,17 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 	/* The guest has wiped it, unless it never came to that. */
 	explicit_bzero(mb->mbox->seed, sizeof(mb->mbox->seed));
 	return rc ? name_event(mb, start, rc, err) : 0;
+}
+
+void mailbox_halt(struct mailbox *mb)
+{
+	/* The sooner the better; orders nothing. */
+	shared_store(&mb->mbox->halt, 1);
+}
+
+bool mailbox_is_halted(const struct mailbox *mb)
+{
+	return shared_load(&mb->mbox->halt);
 }
 
 void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key)

@@ -101,6 +101,15 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 		  unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		  struct xf_err *err);
 
+/*
+ * Have sealed rings take no more records, until the next START. Harmless to do
+ * again, and not only needed once: a snapshot that is being restored may still
+ * write over it.
+ */
+void mailbox_halt(struct mailbox *mb);
+/* Somebody has done so. */
+bool mailbox_is_halted(const struct mailbox *mb);
+
 /* Hand a key to the guest; it must be in the Klog already. */
 void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key);
 

@@ -16,7 +16,8 @@ packages() {
 				qemu-system-x86 busybox-static cpio kmod socat ;;
 		test)	echo libcmocka-dev trace-cmd libkshark-dev libjson-c-dev \
 				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
-				spin clang libclang-rt-dev llvm bochs \
+				spin clang libclang-rt-dev llvm \
+				qemu-utils bochs \
 				bochs-term bochsbios vgabios isolinux \
 				syslinux-common genisoimage \
 				linux-perf bpftrace ;;

@@ -253,7 +253,7 @@ static inline void fake_ring_push_long(struct fake_ring *f, uint64_t n)
 	uint32_t words = fake_words(n);
 	struct xft_pen pen;
 
-	if (unlikely(!xft_ring_room(f->w, task, words)) &&
+	if (unlikely(!xft_ring_room(f->w, task, words, f->mask)) &&
 	    !fake_ring_prepare(f, n, words))
 		return;
 	pen = xft_pen_begin(f->w, f->mask);

@@ -281,6 +281,12 @@ static bool serve_and_wait(void *arg, unsigned int waited_ms)
 	       !is_readable(s->t->pidfd);
 }
 
+static void stop_it(struct server *s)
+{
+	(void)mailbox_request(&s->t->mb, XFT_CMD_STOP, REWIND_TIMEOUT_MS,
+			      serve_and_wait, s, NULL);
+}
+
 /* The guest has rebooted or loaded its module again: trace it once more. */
 static void search_again(struct server *s, uint64_t now)
 {
@@ -291,6 +297,11 @@ static void search_again(struct server *s, uint64_t now)
 	rc = target_find_module(s->t, 300, &why);
 	if (rc)
 		return;
+	/* It was set back to when it had another module: we record it, who else? */
+	if (s->t->ctl.state == XFT_TRACING) {
+		mailbox_halt(&s->t->mb);
+		stop_it(s);
+	}
 	rc = target_find_kernel(s->t, true, &why);
 	rc = rc ? rc : recording_begin(&s->rec, &s->spec, serve_and_wait, s,
 				       &why);
@@ -332,16 +343,16 @@ static void look_for_successor(struct server *s)
 }
 
 /*
- * A guest that was set back to an earlier state seals what it has sealed before
- * with the same keys: have it stop, and begin again with others.
+ * A guest that was set back to an earlier state seals other records with the
+ * same keys. Its writers were halted already: have it stop, and begin again with
+ * others.
  */
 static void begin_anew(struct server *s)
 {
 	recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
 			  "the guest's positions ran backwards: it was set back "
 			  "to an earlier state, or somebody tampers with it");
-	(void)mailbox_request(&s->t->mb, XFT_CMD_STOP, REWIND_TIMEOUT_MS,
-			      serve_and_wait, s, NULL);
+	stop_it(s);
 }
 
 /* Is the guest there, alive, and the one that we know? */
@@ -363,14 +374,15 @@ static void check_guest(struct server *s, uint64_t now)
 				  "the guest rebooted or unloaded its module");
 		return;
 	}
-	if (ctl.state != XFT_TRACING && !s->rec.stopped) {
+	if (s->rec.reborn && !s->rec.stopped) {
+		begin_anew(s);
+		return;
+	}
+	/* Before its heart beats a snapshot may be half restored. */
+	if (ctl.state != XFT_TRACING && !s->rec.stopped && !s->rec.rewound) {
 		recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
 				  "the guest's module stopped tracing without "
 				  "being asked");
-		return;
-	}
-	if (s->rec.rewound && !s->rec.stopped) {
-		begin_anew(s);
 		return;
 	}
 	s->check_ns = now + CHECK_NS;
@@ -475,7 +487,7 @@ static void run(struct server *s)
 		update_rate(s, now);
 		if (s->rec.full)
 			halt(s, now);
-		if (now >= s->check_ns)
+		if (now >= s->check_ns || s->rec.reborn)
 			check_guest(s, now);
 		if (p[0].revents)
 			serve(s);

@@ -377,6 +377,7 @@ static void watch_heart(struct recording *r,
 
 	if (mailbox_ctl(&r->t->mb, &ctl, NULL) || ctl.heartbeat == r->heartbeat)
 		return;
+	r->reborn = r->rewound;
 	r->rewound |= ctl.heartbeat < r->heartbeat;
 	for (size_t i = 0; i < r->nr_rings; i++)
 		r->rewound |= r->rings[i].rewound;
@@ -456,6 +457,10 @@ int recording_tick(struct recording *r, struct xf_err *err)
 
 	if (r->tracing) {
 		watch_heart(r, &before);
+		/* Whoever else halts it silences it. */
+		r->rewound |= mailbox_is_halted(&r->t->mb);
+		if (r->rewound && is_beating(r))
+			mailbox_halt(&r->t->mb);
 		if (!rings_are_its(r)) {
 			rc = drain_host(r, err);
 			return rc ? rc : commit(r, monotonic_ns(), err);
@@ -653,7 +658,7 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	r->before.bad = r->beat_bad;
 	r->before.gaps = r->beat_gaps;
 	forget_rings(r);
-	r->tracing = r->stopped = r->rewound = false;
+	r->tracing = r->stopped = r->rewound = r->reborn = false;
 	recording_note(r, what, text);
 }
 

@@ -73,6 +73,7 @@ struct recording {
 	uint64_t beat_bad;	/* findings from before that ... */
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool rewound;		/* the guest was set back to an earlier state */
+	bool reborn;		/* and its heart has beaten since */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool stopped;		/* tracing, but the hooks are gone */

@@ -77,13 +77,75 @@ check "symbols of the guest, with its modules" \
 	grep -q ' port_fops_read.*\[virtio_console\]' running.map
 end
 
+qemu-img create -q -f qcow2 snapshots.qcow2 1M
 boot -machine pc,memory-backend=ram -m 512 \
 	-object "memory-backend-file,id=ram,size=512M,share=on,mem-path=$vm/ram" \
+	-drive if=none,format=qcow2,file=snapshots.qcow2 \
 	-qmp "unix:$vm/qmp,server=on,wait=off" &&
-	rm "$vm/ram"
+	exec 6<"$vm/ram" && rm "$vm/ram"
 traces "pc, file deleted" --qmp "$vm/qmp" --symbols "$vmlinuz"
 from "pc, file deleted" "the kernel image"
 quiet "pc, file deleted"
+
+# It is set back to a snapshot while it is recorded.
+monitor() { # COMMAND -- of QEMU's
+	rm -f qmp.log
+	{
+		printf '{"execute": "qmp_capabilities"}
+			{"execute": "human-monitor-command", "id": "done",
+			"arguments": {"command-line": "%s"}}\n' "$1"
+		until_true 60 grep -q '"id": "done"' qmp.log
+	} | socat -t 0.1 - "UNIX-CONNECT:$vm/qmp" >qmp.log
+}
+in_vm() { timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$@"; }
+status() { "$xft" status --json | jq -e "$1"; }
+has_records() { status ".records > $1" >/dev/null; }
+recorder() { kill "-$1" "$(jq .pid "$work"/run/rec/*/recorder.json)"; }
+# The word in the mailbox that has sealed rings take no more.
+is_halted() {
+	[ "$(od -An -tu4 -j $((block + 4096 + 196)) -N 4 /dev/fd/6)" = 1 ]
+}
+words() { ./produced /dev/fd/6 words; }
+# Of two times the same words of the stream were used, for other records.
+reused() {
+	awk 'NR == FNR { word[$1, $2, $3] = $4; next }
+		($1, $2, $3) in word && word[$1, $2, $3] != $4 { n++ }
+		END { print n + 0 }' "$1" "$2"
+}
+longer() { [ "$(wc -l <"$1")" -gt "$(wc -l <"$2")" ]; }
+
+${CC:-gcc} -O2 -I"$top/abi" -I"$top/guest" -o produced \
+	"$top/tests/guest/produced.c" || not_ok "produced.c compiles"
+block=$(in_vm dmesg | grep -o 'guest-physical 0x[0-9a-f]*' | tail -n 1)
+block=${block##* }
+on --qmp "$vm/qmp" --symbols "$vmlinuz" vfs_read
+in_vm "$(reads_as before)"
+monitor "savevm then"
+seen=$(status .records)
+in_vm "$(reads_as undone)"
+until_true 20 has_records "$seen"
+monitor stop
+words >undone
+monitor "loadvm then"
+check "set back: its rings are halted before it runs" until_true 20 is_halted
+recorder STOP
+monitor cont
+in_vm "$(reads_as halted)"
+words >after
+check "set back: nothing is sealed with what was used before" \
+	[ "$(reused undone after)" = 0 ]
+check "set back: it was, to before those records" longer undone after
+recorder CONT
+check "set back: a new session" until_true 120 status '.session == 2'
+until_true 120 status '.state == "tracing"'
+in_vm "$(reads_as second)"
+check "set back: off" off
+check "set back: all lives are in the trace" \
+	sh -c 'for m in before undone second; do
+		grep -q " $m-[0-9]" trace_graph.txt || exit; done'
+check "set back: it says so" in_graph '^# .*set back to an earlier state'
+check "set back: nothing is left" nothing_left
+exec 6<&-
 end
 
 boot -machine q35 -m 512 \

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * produced RAMFILE MASK -- how many records has the guest written?
+ * produced RAMFILE xor|sealed|words -- what has the guest written?
  *
  * Prints "CPU main|nmi RECORDS" for each ring, from what the guest's writers
- * keep for themselves beside their rings and xftrace does not look at. Only
+ * keep for themselves beside their rings and xftrace does not look at; or
+ * "CPU main|nmi POSITION WORD" for each masked word that is in the rings. Only
  * good for a guest that is traced and at rest, of less than 2 GiB, so that a
  * guest-physical address is a position in the file, and for the module that
  * was built from the same sources.
@@ -56,17 +57,49 @@ static const struct xft_ctl *find_ctl(void)
 	errx(1, "no guest that is traced");
 }
 
+static const char *kind_of(const struct xft_ring_hdr *hdr)
+{
+	return hdr->kind == XFT_RING_NMI ? "nmi" : "main";
+}
+
+static void print_records(const struct xft_ring_hdr *hdr, enum xft_mask mask)
+{
+	struct xft_ring writer;
+
+	memcpy(&writer, hdr, sizeof(writer));
+	printf("%u %s %llu\n", hdr->cpu, kind_of(hdr),
+	       (unsigned long long)xft_ring_records(&writer, mask));
+}
+
+static void print_words(const struct xft_ring_hdr *hdr)
+{
+	u64 open = hdr->head ? (hdr->head - 1) >> hdr->sub_shift : 0;
+	u64 nr = open < hdr->nr_subs ? 0 : open - hdr->nr_subs + 1;
+
+	for (; nr <= open && hdr->head; nr++) {
+		const struct xft_sub *sub =
+			page(hdr->sub_gpa[nr % hdr->nr_subs]);
+		u64 start = nr << hdr->sub_shift;
+		u64 end = nr < open || sub->used ? sub->used :
+						   hdr->head - start;
+
+		for (u64 at = sizeof(*sub); at < end; at += 8)
+			printf("%u %s %llu %016llx\n", hdr->cpu, kind_of(hdr),
+			       (unsigned long long)(start + at),
+			       *(const unsigned long long *)((const char *)sub +
+							     at));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct xft_ctl *ctl;
-	enum xft_mask mask;
 	const u64 *rings;
 	struct stat st;
 	int fd;
 
 	if (argc != 3)
-		errx(2, "usage: produced RAMFILE xor|sealed");
-	mask = strcmp(argv[2], "sealed") ? XFT_MASK_XOR : XFT_MASK_SEALED;
+		errx(2, "usage: produced RAMFILE xor|sealed|words");
 	fd = open(argv[1], O_RDONLY);
 	if (fd < 0 || fstat(fd, &st))
 		err(1, "%s", argv[1]);
@@ -78,12 +111,12 @@ int main(int argc, char **argv)
 	rings = page(ctl->rings_gpa);
 	for (u32 i = 0; i < ctl->nr_rings; i++) {
 		const struct xft_ring_hdr *hdr = page(rings[i]);
-		struct xft_ring writer;
-
-		memcpy(&writer, hdr, sizeof(writer));
-		printf("%u %s %llu\n", hdr->cpu,
-		       hdr->kind == XFT_RING_NMI ? "nmi" : "main",
-		       (unsigned long long)xft_ring_records(&writer, mask));
+		if (!strcmp(argv[2], "words"))
+			print_words(hdr);
+		else
+			print_records(hdr, strcmp(argv[2], "sealed") ?
+						   XFT_MASK_XOR :
+						   XFT_MASK_SEALED);
 	}
 	return 0;
 }

@@ -174,6 +174,35 @@ static void test_lapped(void **state)
 	fake_ring_close(&f);
 }
 
+/* Told to halt, it seals nothing, however full it is. */
+static void test_halted(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0;
+
+	start(&f, NR);
+	for (int i = 0; i < 100; i++) {
+		uint64_t taken, head;
+
+		push(&f, &n, rnd(200));
+		taken = n + f.tasks;
+		head = f.w->head;
+		mailbox_halt(&f.mb);
+		assert_true(mailbox_is_halted(&f.mb));
+		for (uint64_t not = n; not < n + 300; not++)
+			fake_ring_push(&f, not);
+		assert_int_equal(f.w->head, head);
+		assert_int_equal(drain(&f), 0);
+		assert_int_equal(f.r.accepted, taken);
+		f.mb.mbox->halt = 0;
+	}
+	finish(&f, n);
+	assert_int_equal(drain(&f), 0);
+	assert_int_equal(ring_check_end(&f.r, NULL), 0);
+	assert_int_equal(f.r.bad + f.r.gaps + f.r.lost, 0);
+	fake_ring_close(&f);
+}
+
 /* Nothing was recorded: a ring says even that. */
 static void test_empty(void **state)
 {
@@ -848,6 +877,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_lapped),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_halted),
 		cmocka_unit_test(test_seek),
 		cmocka_unit_test(test_wrong_seed),
 		cmocka_unit_test(test_every_bit),
