@@ -28,7 +28,7 @@ struct job {
 	/* What the user said. */
 	const char *output, *qmp, *attach;
 	const char *initrd, *append, *accel;
-	const char *trace;
+	const char *trace, *mask;
 	struct opt_list functions, events, commands;
 	uint64_t mem, cpus, ring, store_size, wait_ns, limit_ns;
 	bool no_memory;
@@ -153,6 +153,7 @@ static int switch_on(struct job *j, struct xf_err *err)
 	add_option(&a, "--store", j->store);
 	add_option(&a, "--name", j->trace);
 	add_number(&a, "--ring-size", j->ring);
+	add_option(&a, "--mask", j->mask);
 	add_words(&a, "--event", &j->events);
 	add(&a, "--");
 	add_words(&a, NULL, &j->functions);
@@ -630,6 +631,8 @@ int cmd_batch(int argc, char **argv, struct xf_err *err)
 		{ "ring-size", 0, OPT_SIZE, &j.ring, "SIZE",
 		  "ring of each CPU in guest RAM (default 4M)", 16 << 10,
 		  1ULL << 30 },
+		{ "mask", 0, OPT_STRING, &j.mask, "MASK",
+		  "sealed, or xor as in the paper (default sealed)", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {

@@ -62,13 +62,22 @@ static int confine_us(const struct target *t, const char *store, bool host,
 				 }, err);
 }
 
-static int check_mask(const char *name, bool *ret_sealed, struct xf_err *err)
+/* @interval is between two keys of xor; 0: nobody said. */
+static int check_mask(const char *name, uint64_t *interval, bool *ret_sealed,
+		      struct xf_err *err)
 {
 	*ret_sealed = !strcmp(name, "sealed");
-	if (*ret_sealed || !strcmp(name, "xor"))
-		return 0;
-	return xf_fail(err, OPT_MISUSE,
-		       "--mask: there is no '%s', but sealed and xor", name);
+	if (!*ret_sealed && strcmp(name, "xor"))
+		return xf_fail(err, OPT_MISUSE,
+			       "--mask: there is no '%s', but sealed and xor",
+			       name);
+	if (*ret_sealed && *interval)
+		return xf_fail(err, OPT_MISUSE,
+			       "--key-interval is for --mask=xor: sealed "
+			       "records have keys of their own");
+	if (!*interval)
+		*interval = 1000000000;
+	return 0;
 }
 
 /* "--dirty" and "--dirty=MODE": the best source there is must be able to. */
@@ -112,10 +121,10 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	struct target_options where = { 0 };
 	_cleanup_(opt_list_deinit) struct opt_list events = { 0 };
 	_cleanup_(opt_list_deinit) struct opt_list host_events = { 0 };
-	uint64_t depth = 0, ring = 4 << 20, interval = 1000000000;
+	uint64_t depth = 0, ring = 4 << 20, interval = 0;
 	uint64_t string_max = 128, commit = 10000000;
 	bool keep_stock = false, no_args = false, sealed;
-	const char *mask = "xor";
+	const char *mask = "sealed";
 	_cleanup_(dirty_close) struct dirty dirty = DIRTY_INIT;
 	struct dirtytrace_wish wish = { .interval_ns = 100000000 };
 	const char *dirty_mode = NULL;
@@ -153,9 +162,9 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 		{ "keep-stock", 0, OPT_FLAG, &keep_stock, NULL,
 		  "leave a readable copy of events in the guest", 0, 0 },
 		{ "mask", 0, OPT_STRING, &mask, "MASK",
-		  "sealed, or xor as in the paper (default xor)", 0, 0 },
+		  "sealed, or xor as in the paper (default sealed)", 0, 0 },
 		{ "key-interval", 0, OPT_DURATION, &interval, "TIME",
-		  "change the key of xor this often (default 1s)", 10000000,
+		  "with xor, a new key this often (default 1s)", 10000000,
 		  600000000000 },
 		{ "commit", 0, OPT_DURATION, &commit, "TIME",
 		  "commit what was read this often (default 10ms)",
@@ -188,7 +197,7 @@ int cmd_on(int argc, char **argv, struct xf_err *err)
 	if (!n && !events.nr)
 		return xf_fail(err, OPT_MISUSE,
 			       "name at least one function or event to trace");
-	rc = check_mask(mask, &sealed, err);
+	rc = check_mask(mask, &interval, &sealed, err);
 	rc = rc ? rc : target_attach(&t, &where, err);
 	rc = rc ? rc : check_id(&t, err);
 	rc = rc ? rc : open_dirty(dirty_mode, &t, &dirty, &wish, err);

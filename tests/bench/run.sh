@@ -179,7 +179,7 @@ cost() { # KERNEL [LIMIT]
 	counted "cd $tracing && { $stock_off; }"
 
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
-		--no-args sys_read || die "no tracing"
+		--mask=xor --no-args sys_read || die "no tracing"
 	status '.trace_bytes, .records' >bytes
 	readx=$(calls read)
 	sleep 0.5
@@ -188,12 +188,12 @@ cost() { # KERNEL [LIMIT]
 	ppidx=$(calls getppid)
 	"$xft" -q off -o graph.txt || die "no trace"
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
-		sys_read || die "no tracing"
+		--mask=xor sys_read || die "no tracing"
 	reada=$(calls read)
 	"$xft" -q off -o graph.txt || die "no trace"
 	readz=$(calls read)
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/$kernel/vmlinuz" \
-		--no-args --mask=sealed sys_read || die "no tracing"
+		--no-args sys_read || die "no tracing"
 	sealed=$(calls_pooled read)
 	"$xft" -q off -o graph.txt || die "no trace"
 	stop_icount
@@ -205,7 +205,7 @@ cost() { # KERNEL [LIMIT]
 	row "after 'xftrace off', against not loaded" \
 		"$(calc %.2f "100 * ($readz - $read0) / $read0")" % "<=0.2"
 	row "traced kernel calls in one read()" "$n" calls
-	how "xftrace on --qmp SOCKET --symbols vmlinuz --no-args sys_read"
+	how "xftrace on --qmp SOCKET --symbols vmlinuz --mask=xor --no-args sys_read"
 	row "recorded by xftrace" "$readx" instr.
 	how "$stock_on"
 	row "recorded by the stock function_graph tracer" "$reads" instr.
@@ -213,7 +213,7 @@ cost() { # KERNEL [LIMIT]
 		row "hooks that record nothing (floor.ko)" "$readf" instr.
 	row "a traced call: xftrace" \
 		"$(calc %.0f "($readx - $read0) / $n")" instr. "$limit"
-	how "xftrace on ... --mask=sealed --no-args sys_read; in the guest:" \
+	how "xftrace on ... --no-args sys_read, that is sealed; in the guest:" \
 		"calls read 320 32"
 	row "a traced call: xftrace, sealed, in the hook" \
 		"$(calc %.0f "(${sealed% *} - $read0) / $n")" instr. \
@@ -224,7 +224,7 @@ cost() { # KERNEL [LIMIT]
 	row "the same, poll thread and interrupts included" \
 		"$(calc %.0f "(${sealed#* } - ${mean0#* }) / $n")" instr. \
 		"<=$(calc %.0f "(${means#* } - ${mean0#* }) / $n")"
-	how "xftrace on ... sys_read, without --no-args"
+	how "xftrace on ... --mask=xor sys_read, without --no-args"
 	row "a system call's arguments and result" \
 		"$(calc %.0f "$reada - $readx")" instr.
 	row "a traced call: stock function_graph" \
@@ -265,8 +265,8 @@ events() {
 	stock_events 0
 	counted insmod /lib/xftrace.ko || die "no xftrace.ko"
 	"$xft" -q on --qmp qmp.sock --symbols "$O/kernels/6.1/vmlinuz" \
-		-e 'syscalls:sys_*_read' -e 'syscalls:sys_*_getppid' ||
-		die "no tracing"
+		--mask=xor -e 'syscalls:sys_*_read' \
+		-e 'syscalls:sys_*_getppid' || die "no tracing"
 	readx=$(calls read) ppidx=$(calls getppid)
 	"$xft" -q off -o graph.txt || die "no trace"
 	stop_icount
@@ -277,7 +277,7 @@ events() {
 		"$(calc %.0f "($ppids - $ppid0) / 2")" instr.
 	row "a stock event of read()" \
 		"$(calc %.0f "($reads - $read0) / 2")" instr.
-	how "xftrace on -e 'syscalls:sys_*_getppid', and of read"
+	how "xftrace on --mask=xor -e 'syscalls:sys_*_getppid', and of read"
 	row "an event of getppid() through xftrace" \
 		"$(calc %.0f "($ppidx - $ppid0) / 2")" instr.
 	row "an event of read() through xftrace" \
@@ -334,7 +334,7 @@ decode() {
 		-g __x64_sys_read calls read 1 20000 >/dev/null 2>&1 &&
 		cat trace.dat && rm trace.dat' >trace.dat || die "no trace.dat"
 	# What trace-cmd has no word for would not be compared with anything.
-	"$xft" -q on --ring-size 64M --no-args sys_read || die "no tracing"
+	"$xft" -q on --mask=xor --ring-size 64M --no-args sys_read || die "no tracing"
 	before=$(recorder_mb)
 	in_guest 'calls read 1 100000 & calls read 1 100000; wait' >/dev/null
 	after=$(recorder_mb) mb=$(calc %.0f "$(status .trace_bytes) / 1e6")
@@ -374,8 +374,8 @@ decode() {
 decode_events() {
 	local events xft_s dat_s
 	start_guest 6.1 --initrd "$bench/initrd-6.1" --mem 1G
-	"$xft" -q on --name events --ring-size 64M -e 'syscalls:*' -e 'sched:*' \
-		-e 'kmem:*' -e 'timer:*' || die "no tracing"
+	"$xft" -q on --mask=xor --name events --ring-size 64M -e 'syscalls:*' \
+		-e 'sched:*' -e 'kmem:*' -e 'timer:*' || die "no tracing"
 	# shellcheck disable=SC2016 # the guest's
 	in_guest 'for i in $(seq 160); do ls -lR /usr/bin; done >/dev/null
 		calls read 1 20000' >/dev/null

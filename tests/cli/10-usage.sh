@@ -25,6 +25,8 @@ fails "pid 0" 2 "--pid: '0' is out of range" "$xft" on --pid 0 vfs_read
 fails "size with a wrong unit" 2 "--ring-size: '4T' is not a size" "$xft" on --ring-size 4T vfs_read
 fails "size that overflows" 2 "--ring-size" "$xft" on --ring-size 99999999999G vfs_read
 fails "time with a wrong unit" 2 "--key-interval: '1h' is not a time" "$xft" on --key-interval 1h vfs_read
+fails "keys of xor, sealed" 2 "--key-interval is for --mask=xor" "$xft" on --key-interval 1s vfs_read
+fails "no such mask" 2 "no 'rot13', but sealed and xor" "$xft" on --mask=rot13 vfs_read
 fails "time out of range" 2 "--key-interval: '1ms' is out of range" "$xft" on --key-interval 1ms vfs_read
 fails "on without a function" 2 "at least one function" "$xft" on
 fails "off with an operand" 2 "'it' is not expected" "$xft" off it

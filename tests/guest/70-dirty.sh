@@ -70,10 +70,10 @@ at_rest() {
 start_guest "${XFTRACE_KERNEL:-6.1}" --dirty --mem 256M || exit
 put writes /tmp/writes || not_ok "the program gets into the guest"
 
-# 1. First writes, and the whole of RAM, in which the host writes no new keys.
+# 1. First writes, and the whole of RAM, in which the host writes nothing.
 begin_writes || not_ok "the program starts: $(cat pages.txt)"
 check "on --dirty=first" "$xft" -q on --name t --guest "$guest" --dirty=first \
-	--key-interval 600s sys_read
+	sys_read
 go
 since=$(at_rest before)
 qmp cont RESUME
