@@ -514,6 +514,18 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 			   first->nr);
 }
 
+void trace_tell_window(const struct trace *t, struct buf *b)
+{
+	const json_t *ns = json_object_get(t->end, "erasable_ns");
+
+	if (!json_is_integer(ns) || !t->nr_sessions)
+		return;
+	buf_printf(b, "; %s for %.3f s at most",
+		   t->sessions[0].seed ? "none forgeable, erasable" :
+					 "forgeable, erasable",
+		   json_integer_value(ns) / 1e9);
+}
+
 void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b)
 {
 	/* All have the same; what was tampered with is told of each. */
@@ -524,4 +536,5 @@ void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b)
 			buf_puts(b, " in all; then ");
 		trace_tell_seal(&t->sessions[i], verified, b);
 	}
+	trace_tell_window(t, b);
 }

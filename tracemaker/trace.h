@@ -218,7 +218,12 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
  */
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b);
-/* The same of all sessions, which have @verified records together. */
+/*
+ * For how long records lay in the guest at most, where they could be forged or
+ * erased; nothing if that is not known.
+ */
+void trace_tell_window(const struct trace *t, struct buf *b);
+/* All of that, of all sessions, which have @verified records together. */
 void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b);
 
 /* A name that a record of dirty pages has; NULL: none. As the guest gave it. */

@@ -697,11 +697,25 @@ static void check_ends(struct recording *r)
 		}
 }
 
+static int put_end(struct recording *r, const char *reason, struct xf_err *err)
+{
+	struct recording_counts c = recording_counts(r);
+	json_t *end = json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "reason",
+				reason, "records", (json_int_t)c.records,
+				"lost", (json_int_t)c.lost, "gaps",
+				(json_int_t)c.gaps, "bad", (json_int_t)c.bad,
+				"full", r->full);
+
+	if (!r->resumed)
+		json_object_set_new(end, "erasable_ns",
+				    json_integer(r->erasable_ns));
+	return put_json(r, TRACE_END, end, err);
+}
+
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		  void *arg, struct xf_err *err)
 {
 	struct wait w = { r, wait, arg };
-	struct recording_counts c;
 	struct xf_err why;
 	int rc;
 
@@ -731,14 +745,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		if (r->t->symbols->nr != known)
 			(void)put_modules(r, NULL);
 	}
-	c = recording_counts(r);
-	rc = put_json(r, TRACE_END,
-		      json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "reason",
-				reason, "records", (json_int_t)c.records,
-				"lost", (json_int_t)c.lost, "gaps",
-				(json_int_t)c.gaps, "bad", (json_int_t)c.bad,
-				"full", r->full),
-		      err);
+	rc = put_end(r, reason, err);
 	rc = rc ? rc : journal_commit(&r->j, err);
 	if (r->stopped)
 		(void)mailbox_request(&r->t->mb, XFT_CMD_RELEASE, 5000, NULL,
@@ -863,6 +870,7 @@ static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 	/* No key says which session it is if that one is sealed. */
 	if (last->seed)
 		r->key = (struct key_ctl){ .session = last->number };
+	r->resumed = true;
 	if (last->host && hosttrace_resume(&r->host, last->host, &why))
 		xf_info("%s", why.msg);
 	if (!r->t)

@@ -74,6 +74,7 @@ struct recording {
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool rewound;		/* the guest was set back to an earlier state */
 	bool reborn;		/* and its heart has beaten since */
+	bool resumed;		/* somebody else began it: erasable_ns is not all */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool stopped;		/* tracing, but the hooks are gone */
