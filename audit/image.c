@@ -12,11 +12,26 @@
 #define MAX_TRIES 3
 #define PAUSE_US  50000
 
+/* Until then code is patched, and data can be executed. */
+static bool has_booted(struct look *l)
+{
+	uint64_t state = look_symbol(l, "system_state");
+	int32_t running, now;
+
+	return !state ||
+	       btf_enumerator(l->g->types, "SYSTEM_RUNNING", &running, NULL) ||
+	       look_read(l, state, &now, sizeof(now)) || now >= running;
+}
+
 static int look_once(const struct image_guest *g, struct findings *f)
 {
 	_cleanup_(sites_deinit) struct sites sites = SITES_INIT;
 	struct look l = { .g = g, .f = f, .code = CODEMAP_INIT };
 
+	if (!has_booted(&l)) {
+		look_cannot(&l, "the kernel has not booted yet");
+		return 0;
+	}
 	codemap_read(&l);
 	/* It also finds out where kprobes have changed the code. */
 	check_hooks(&l);

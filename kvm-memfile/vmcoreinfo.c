@@ -270,9 +270,8 @@ int vmcoreinfo_verify(const struct vmcoreinfo *vi, const struct memfile *mf,
 	return 0;
 }
 
-/* Is this the kernel that a vCPU with this CR3 runs? */
-static bool is_running(const struct vmcoreinfo *vi, const struct memfile *mf,
-		       uint64_t cr3)
+static bool runs_with(const struct vmcoreinfo *vi, const struct memfile *mf,
+		      uint64_t cr3)
 {
 	struct gva space = { .mf = mf, .pgd_gpa = cr3, .l5 = vi->l5 };
 
@@ -280,6 +279,15 @@ static bool is_running(const struct vmcoreinfo *vi, const struct memfile *mf,
 		return true;
 	space.pgd_gpa &= ~PTI_USER_PGD;
 	return space.pgd_gpa != cr3 && !check_mapping(vi, &space, NULL);
+}
+
+bool vmcoreinfo_runs(const struct vmcoreinfo *vi, const struct memfile *mf,
+		     const uint64_t *cr3, size_t nr_cr3)
+{
+	for (size_t i = 0; i < nr_cr3; i++)
+		if (runs_with(vi, mf, cr3[i]))
+			return true;
+	return false;
 }
 
 static bool is_same(const struct vmcoreinfo *a, const struct vmcoreinfo *b)
@@ -306,10 +314,8 @@ static bool is_accepted(struct search *s)
 		s->nr_refused++;
 		return false;
 	}
-	for (size_t i = 0; i < s->nr_cr3; i++)
-		if (is_running(&s->next, s->mf, s->cr3[i]))
-			return true;
-	if (!s->nr_cr3)
+	if (!s->nr_cr3 ||
+	    vmcoreinfo_runs(&s->next, s->mf, s->cr3, s->nr_cr3))
 		return true;
 	xf_fail(&s->why, -ENOENT, "%s lies in RAM, but no vCPU runs it",
 		s->next.osrelease);

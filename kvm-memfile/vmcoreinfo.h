@@ -71,6 +71,10 @@ int vmcoreinfo_parse(struct vmcoreinfo *vi, const void *page, size_t len,
 int vmcoreinfo_verify(const struct vmcoreinfo *vi, const struct memfile *mf,
 		      struct xf_err *err);
 
+/* Whether one of the vCPUs with these CR3 runs it: its page table has it. */
+bool vmcoreinfo_runs(const struct vmcoreinfo *vi, const struct memfile *mf,
+		     const uint64_t *cr3, size_t nr_cr3);
+
 /* The kernel's address space. */
 static inline struct gva vmcoreinfo_space(const struct vmcoreinfo *vi,
 					  const struct memfile *mf)

@@ -75,4 +75,8 @@ int btf_enumerator(const struct btf *b, const char *name, int32_t *ret,
 int btf_load_image(const char *path, const void *build_id, size_t build_id_len,
 		   struct buf *ret_blob, struct xf_err *err);
 
+/* The same of a vmlinux in memory. */
+int btf_load_elf(const void *image, size_t len, const void *build_id,
+		 size_t build_id_len, struct buf *ret_blob, struct xf_err *err);
+
 #endif

@@ -66,38 +66,38 @@ static int from_elf(Elf *elf, const void *build_id, size_t build_id_len,
 	return 0;
 }
 
-static int load(const char *path, const void *build_id, size_t build_id_len,
-		struct buf *ret_blob, struct xf_err *err)
+int btf_load_elf(const void *image, size_t len, const void *build_id,
+		 size_t build_id_len, struct buf *ret_blob, struct xf_err *err)
 {
-	_cleanup_(buf_deinit) struct buf file = BUF_INIT, unpacked = BUF_INIT;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(elf_endp) Elf *elf = NULL;
-	int rc;
 
-	if (fd < 0)
-		return xf_fail_errno(err, "cannot be opened");
 	elf_version(EV_CURRENT);
-	/* With debug information it is large, and little of it is read. */
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (elf_kind(elf) == ELF_K_ELF)
-		return from_elf(elf, build_id, build_id_len, ret_blob, err);
-	rc = io_read_file(path, VMLINUZ_MAX, &file, err);
-	if (rc)
-		return rc;
-	if (!vmlinuz_is(file.data, file.len))
-		return xf_fail(err, -ENODATA, "no kernel image");
-	rc = vmlinuz_unpack(file.data, file.len, &unpacked, err);
-	if (rc)
-		return rc;
-	elf_end(elf);
-	elf = elf_memory(unpacked.data, unpacked.len);
+	/* Not written to: only other byte orders are converted in place. */
+	elf = elf_memory((char *)image, len);
 	return from_elf(elf, build_id, build_id_len, ret_blob, err);
 }
 
 int btf_load_image(const char *path, const void *build_id, size_t build_id_len,
 		   struct buf *ret_blob, struct xf_err *err)
 {
-	int rc = load(path, build_id, build_id_len, ret_blob, err);
+	_cleanup_(buf_deinit) struct buf unpacked = BUF_INIT;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(elf_endp) Elf *elf = NULL;
+	int rc;
 
+	if (fd < 0)
+		return xf_fail_errno(err, "%s", path);
+	elf_version(EV_CURRENT);
+	/* With debug information it is large, and little of it is read. */
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (elf_kind(elf) == ELF_K_ELF) {
+		rc = from_elf(elf, build_id, build_id_len, ret_blob, err);
+	} else {
+		rc = vmlinuz_read(path, &unpacked, err);
+		if (rc)
+			return rc;
+		rc = btf_load_elf(unpacked.data, unpacked.len, build_id,
+				  build_id_len, ret_blob, err);
+	}
 	return rc ? xf_prefix(err, rc, "%s", path) : 0;
 }

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "cursor.h"
+#include "io.h"
 
 #define SECTOR 512u
 
@@ -258,4 +259,20 @@ int vmlinuz_unpack(const void *data, size_t len, struct buf *ret_elf,
 			       wrong);
 	ret_elf->len += size;
 	return 0;
+}
+
+int vmlinuz_read(const char *path, struct buf *ret_elf, struct xf_err *err)
+{
+	_cleanup_(buf_deinit) struct buf file = BUF_INIT;
+	int rc = io_read_file(path, VMLINUZ_MAX, &file, err);
+
+	if (rc)
+		return rc;
+	if (vmlinuz_is(file.data, file.len))
+		rc = vmlinuz_unpack(file.data, file.len, ret_elf, err);
+	else if (file.len >= 4 && !memcmp(file.data, "\177ELF", 4))
+		buf_add(ret_elf, file.data, file.len);
+	else
+		rc = xf_fail(err, -ENODATA, "no kernel image");
+	return rc ? xf_prefix(err, rc, "%s", path) : 0;
 }

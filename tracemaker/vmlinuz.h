@@ -28,4 +28,10 @@ bool vmlinuz_is(const void *data, size_t len);
 int vmlinuz_unpack(const void *data, size_t len, struct buf *ret_elf,
 		   struct xf_err *err);
 
+/*
+ * The same of a file, which may also be a vmlinux itself. -ENODATA: it is
+ * neither.
+ */
+int vmlinuz_read(const char *path, struct buf *ret_elf, struct xf_err *err);
+
 #endif

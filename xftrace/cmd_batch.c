@@ -297,17 +297,19 @@ static void run_check(struct job *j, const char *name,
 /* While the guest lives; its recording comes later. */
 static void check_memory(struct job *j)
 {
-	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	_cleanup_(livecheck_deinit) struct livecheck l = LIVECHECK_INIT;
 	const struct target_options where = {
 		.guest = j->guest ?: j->attach,
 		.qmp = j->qmp,
+		.symbols = j->check.kernel,
+		.image = true,
 	};
 	struct xf_err why;
 
-	if (target_attach(&t, &where, &why))
+	if (target_attach(&l.t, &where, &why))
 		checking_cannot(&j->check, &why);
 	else
-		livecheck_memory(&j->check, &t);
+		livecheck_memory(&l, &j->check);
 }
 
 static void check_trace(struct job *j)

@@ -18,14 +18,15 @@ static int confine_check(const struct checking *c, bool live,
 
 static void check_live(struct checking *c, struct target_options *where)
 {
-	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	_cleanup_(livecheck_deinit) struct livecheck l = LIVECHECK_INIT;
 	struct xf_err why;
 
 	where->symbols = c->kernel;
-	if (target_attach(&t, where, &why) || confine_check(c, true, &why))
+	where->image = true;
+	if (target_attach(&l.t, where, &why) || confine_check(c, true, &why))
 		checking_cannot(c, &why);
 	else
-		livecheck_run(c, &t);
+		livecheck_run(&l, c);
 }
 
 static void check_trace(struct checking *c, const char *name)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,9 @@
 struct watch {
 	struct checking check;
 	struct target_options where;
-	struct target t;
+	struct livecheck l;
 	bool attached;
+	unsigned int boots;	/* told */
 	bool json;
 	int signal_fd;
 	json_t *known;		/* told as there: findings by key */
@@ -74,12 +76,14 @@ static json_t *as_set(const struct findings *f)
 	return set;
 }
 
-static void tell(struct watch *w, const char *change, const json_t *finding)
+/* @fields are the rest of the object, @text that of the line. */
+static void tell(const struct watch *w, const char *change, json_t *fields,
+		 const char *fmt, ...)
 {
-	const char *level = json_string_value(json_object_get(finding, "level"));
 	time_t now = time(NULL);
 	char when[32];
 	struct tm tm;
+	va_list ap;
 
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	if (w->json) {
@@ -87,19 +91,39 @@ static void tell(struct watch *w, const char *change, const json_t *finding)
 					 "guest", w->check.subject ?: "",
 					 "change", change);
 
-		json_object_update(line, (json_t *)finding);
+		json_object_update(line, fields);
 		json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		json_decref(line);
-		putchar('\n');
 	} else {
-		printf("%s %-8s %-7s %s: %s\n", when, change, level,
-		       json_string_value(json_object_get(finding, "rule")),
-		       json_string_value(json_object_get(finding, "text")));
+		printf("%s %-8s ", when, change);
+		va_start(ap, fmt);
+		vprintf(fmt, ap);
+		va_end(ap);
 	}
+	putchar('\n');
 	/* Who reads it from a pipe wants it now. */
 	fflush(stdout);
+}
+
+static void tell_finding(struct watch *w, const char *change, json_t *finding)
+{
+	const char *level = json_string_value(json_object_get(finding, "level"));
+
+	tell(w, change, finding, "%-7s %s: %s", level,
+	     json_string_value(json_object_get(finding, "rule")),
+	     json_string_value(json_object_get(finding, "text")));
 	if (!strcmp(level, "alarm") && !strcmp(change, "appeared"))
 		w->alarmed = true;
+}
+
+static void tell_boot(struct watch *w)
+{
+	json_t *kernel = json_pack("{s:s, s:s}", "kernel",
+				   w->check.release ?: "",
+				   "build_id", w->check.build_id ?: "");
+
+	tell(w, "rebooted", kernel, "kernel  %s", w->check.release ?: "");
+	json_decref(kernel);
 }
 
 static void compare(struct watch *w, json_t *now)
@@ -109,17 +133,17 @@ static void compare(struct watch *w, json_t *now)
 
 	json_object_foreach(now, key, finding)
 		if (!json_object_get(w->known, key))
-			tell(w, "appeared", finding);
+			tell_finding(w, "appeared", finding);
 	json_object_foreach(w->known, key, finding)
 		if (!json_object_get(now, key))
-			tell(w, "gone", finding);
+			tell_finding(w, "gone", finding);
 	json_decref(w->known);
 	w->known = now;
 }
 
 static bool qemu_ended(const struct watch *w)
 {
-	struct pollfd p = { .fd = w->t.pidfd, .events = POLLIN };
+	struct pollfd p = { .fd = w->l.t.pidfd, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
 }
@@ -129,15 +153,17 @@ static void look(struct watch *w)
 	struct xf_err why;
 
 	if (w->attached && qemu_ended(w)) {
-		target_detach(&w->t);
+		livecheck_deinit(&w->l);
 		w->attached = false;
 	}
 	if (!w->attached)
-		w->attached = !target_attach(&w->t, &w->where, &why);
+		w->attached = !target_attach(&w->l.t, &w->where, &why);
 	if (w->attached)
-		livecheck_run(&w->check, &w->t);
+		livecheck_run(&w->l, &w->check);
 	else
 		checking_cannot(&w->check, &why);
+	if (w->l.boots > w->boots && w->boots++)
+		tell_boot(w);
 	compare(w, as_set(&w->check.findings));
 	checking_again(&w->check);
 }
@@ -182,7 +208,7 @@ static int open_signals(void)
 static void watch_deinit(struct watch *w)
 {
 	checking_deinit(&w->check);
-	target_detach(&w->t);
+	livecheck_deinit(&w->l);
 	json_decref(w->known);
 	if (w->signal_fd >= 0)
 		close(w->signal_fd);
@@ -192,7 +218,8 @@ int cmd_watch(int argc, char **argv, struct xf_err *err)
 {
 	_cleanup_(watch_deinit) struct watch w = {
 		.check = CHECKING_INIT,
-		.t = TARGET_INIT,
+		.l = LIVECHECK_INIT,
+		.where.image = true,
 		.signal_fd = -1,
 	};
 	uint64_t interval = 1000000000, count = 0;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "cleanup.h"
-#include "io.h"
 #include "log.h"
 #include "state.h"
 #include "vm.h"
@@ -28,23 +27,17 @@ static bool make_note(const char *build_id, struct buf *note)
 static int load(const char *path, const char *build_id, struct buf *ret_elf,
 		struct xf_err *err)
 {
-	_cleanup_(buf_deinit) struct buf file = BUF_INIT, elf = BUF_INIT;
-	_cleanup_(buf_deinit) struct buf note = BUF_INIT;
-	int rc = io_read_file(path, VMLINUZ_MAX, &file, err);
+	_cleanup_(buf_deinit) struct buf elf = BUF_INIT, note = BUF_INIT;
+	int rc = vmlinuz_read(path, &elf, err);
 
 	if (rc)
 		return rc;
-	if (vmlinuz_is(file.data, file.len))
-		rc = vmlinuz_unpack(file.data, file.len, &elf, err);
-	else
-		buf_add(&elf, file.data, file.len);
-	if (rc)
-		return xf_prefix(err, rc, "%s", path);
 	if (!make_note(build_id, &note) ||
 	    !memmem(elf.data, elf.len, note.data, note.len))
 		return xf_fail(err, -ENOEXEC, "%s is not the image of the "
 			       "kernel with build id %s", path, build_id);
-	buf_add(ret_elf, elf.data, elf.len);
+	*ret_elf = elf;
+	elf = (struct buf)BUF_INIT;
 	return 0;
 }
 

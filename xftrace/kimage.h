@@ -9,7 +9,7 @@
 #include "err.h"
 
 /*
- * Append the unpacked vmlinux with that build id (in hex): the file @path, or,
+ * The unpacked vmlinux with that build id (in hex): the file @path, or,
  * NULL, the demo's or /boot's of @release. -ENOENT: the host has none.
  * -ENOEXEC: @path is of another kernel.
  */

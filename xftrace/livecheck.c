@@ -10,32 +10,105 @@
 #include "image.h"
 #include "log.h"
 #include "recorder.h"
-#include "target_btf.h"
+#include "recording.h"
 
-static int check_memory(const struct target *t, struct findings *f,
+/* The guest may be busy, and so may be its host: how fast a clock may seem. */
+#define CLOCK_SLACK_NS 10000000000ull
+
+static void forget(struct livecheck *l)
+{
+	target_btf_close(&l->types);
+	kfile_close(&l->file);
+	l->known = false;
+}
+
+void livecheck_deinit(struct livecheck *l)
+{
+	forget(l);
+	target_detach(&l->t);
+}
+
+static int read_jiffies(const struct target *t, uint64_t *ret)
+{
+	struct gva space = vmcoreinfo_space(&t->kernel, &t->mf);
+	uint64_t addr;
+	int rc = symtab_address(t->symbols, "jiffies_64", &addr, NULL);
+
+	return rc ? rc : gva_read_u64(&space, addr, ret, NULL);
+}
+
+/* What a reboot leaves in memory has a clock that stands still, or none. */
+static bool goes_on(const struct livecheck *l, uint64_t jiffies, uint64_t now)
+{
+	/* HZ is 1000 at most. */
+	uint64_t most = (now - l->looked_ns + CLOCK_SLACK_NS) / 1000000;
+
+	return jiffies > l->jiffies && jiffies - l->jiffies < most &&
+	       !vmcoreinfo_verify(&l->t.kernel, &l->t.mf, NULL);
+}
+
+static int take_kernel(struct livecheck *l, struct xf_err *err)
+{
+	struct xf_err why;
+	int rc;
+
+	forget(l);
+	rc = target_btf_open(&l->types, &l->t, err);
+	if (rc)
+		return rc;
+	if (!l->t.image.len)
+		xf_debug("the host has no image of the guest's kernel");
+	else if (kfile_open(&l->file, &l->t.image, l->t.kernel.kerneloffset,
+			    &why))
+		xf_debug("%s", why.msg);
+	l->known = true;
+	return 0;
+}
+
+/* To search all of RAM for the kernel is dear: not if that is not needed. */
+static int find_kernel(struct livecheck *l, struct xf_err *err)
+{
+	uint64_t now = monotonic_ns(), jiffies = 0;
+	bool readable = l->known && !read_jiffies(&l->t, &jiffies);
+	bool back = readable && jiffies < l->jiffies;
+	int rc = 0;
+
+	if (!readable || !goes_on(l, jiffies, now))
+		rc = target_find_again(&l->t, err);
+	if (rc < 0) {
+		forget(l);
+		return rc;
+	}
+	if (rc || back || !l->boots)
+		l->boots++;
+	if (rc || !l->known)
+		rc = take_kernel(l, err);
+	if (!rc && read_jiffies(&l->t, &l->jiffies))
+		l->jiffies = 0;
+	l->looked_ns = now;
+	return rc;
+}
+
+static int check_memory(const struct livecheck *l, struct findings *f,
 			struct xf_err *err)
 {
-	_cleanup_(target_btf_close) struct target_btf types = TARGET_BTF_INIT;
-	_cleanup_(buf_deinit) struct buf vmlinux = BUF_INIT;
-	_cleanup_(kfile_close) struct kfile file = KFILE_INIT;
-	struct image_guest g = {
-		.space = vmcoreinfo_space(&t->kernel, &t->mf),
-		.symbols = t->symbols,
+	_cleanup_(findings_deinit) struct findings found = FINDINGS_INIT;
+	const struct image_guest g = {
+		.space = vmcoreinfo_space(&l->t.kernel, &l->t.mf),
+		.symbols = l->t.symbols,
+		.types = &l->types.btf,
+		.file = l->file.load ? &l->file : NULL,
 	};
-	struct xf_err why;
-	int rc = target_btf_open(&types, t, err);
+
+	int rc = image_check(&g, &found, err);
 
 	if (rc)
 		return rc;
-	g.types = &types.btf;
-	rc = target_vmlinux(t, &vmlinux, &why);
-	rc = rc ? rc : kfile_open(&file, &vmlinux, t->kernel.kerneloffset,
-				  &why);
-	if (rc)
-		xf_debug("%s", why.msg);
-	else
-		g.file = &file;
-	return image_check(&g, f, err);
+	if (findings_verdict(&found) == VERDICT_FINDINGS &&
+	    !target_runs_kernel(&l->t))
+		return xf_fail(err, -EAGAIN, "the guest is being reset");
+	findings_move(f, &found);
+	return 0;
 }
 
 static void describe(struct checking *c, const struct target *t)
@@ -127,25 +200,25 @@ static void check_recording(struct checking *c, struct target *t)
 	c->store = store;
 }
 
-void livecheck_memory(struct checking *c, struct target *t)
+void livecheck_memory(struct livecheck *l, struct checking *c)
 {
 	struct xf_err why;
-	int rc = target_find_kernel(t, false, &why);
+	int rc = find_kernel(l, &why);
 
 	if (!rc) {
-		describe(c, t);
-		rc = check_memory(t, &c->findings, &why);
+		describe(c, &l->t);
+		rc = check_memory(l, &c->findings, &why);
 	}
 	if (rc)
 		checking_cannot(c, &why);
 }
 
-void livecheck_run(struct checking *c, struct target *t)
+void livecheck_run(struct livecheck *l, struct checking *c)
 {
-	livecheck_memory(c, t);
-	check_recording(c, t);
+	livecheck_memory(l, c);
+	check_recording(c, &l->t);
 	free(c->subject);
-	c->subject = strdup(t->id);
+	c->subject = strdup(l->t.id);
 	if (!c->subject)
 		abort();
 }

@@ -22,6 +22,7 @@
 #include "state.h"
 #include "target_btf.h"
 #include "vm.h"
+#include "vmlinuz.h"
 
 #define QMP_TIMEOUT_MS 5000
 
@@ -163,6 +164,7 @@ int target_attach(struct target *t, const struct target_options *opt,
 		new.id = name_of(new.pid);
 	if (opt->symbols)
 		new.symbols_path = strdup(opt->symbols);
+	new.wants_image = opt->image;
 	*t = new;
 	return 0;
 fail:
@@ -173,6 +175,7 @@ fail:
 void target_detach(struct target *t)
 {
 	symtab_destroy(t->symbols);
+	buf_deinit(&t->image);
 	memfile_close(&t->mf);
 	if (t->pidfd >= 0)
 		close(t->pidfd);
@@ -222,14 +225,32 @@ static int check_addresses(const struct vmcoreinfo *vi, struct symtab *st,
 	return 0;
 }
 
+/* An image that is wanted is unpacked once. */
+static int open_file(const struct target *t, const char *path,
+		     struct symtab **ret, struct buf *ret_image,
+		     struct xf_err *err)
+{
+	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
+	int rc;
+
+	if (!t->wants_image || vmlinuz_read(path, ret_image, NULL))
+		return symtab_open(path, ret, err);
+	st = symtab_create();
+	rc = symtab_load_elf(st, ret_image->data, ret_image->len, err);
+	if (rc)
+		return xf_prefix(err, rc, "%s", path);
+	*ret = xf_take(st);
+	return 0;
+}
+
 static int load_file(struct target *t, const char *path, struct symtab **ret,
 		     struct xf_err *err)
 {
 	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
+	_cleanup_(buf_deinit) struct buf image = BUF_INIT;
 	const struct vmcoreinfo *vi = &t->kernel;
-	int rc;
+	int rc = open_file(t, path, &st, &image, err);
 
-	rc = symtab_open(path, &st, err);
 	if (rc)
 		return rc;
 	if (st->build_id_len && vi->build_id_len &&
@@ -241,9 +262,13 @@ static int load_file(struct target *t, const char *path, struct symtab **ret,
 			       path, vi->osrelease);
 	symtab_slide(st, vi->kerneloffset);
 	rc = check_addresses(vi, st, path, err);
-	if (!rc)
-		*ret = xf_take(st);
-	return rc;
+	if (rc)
+		return rc;
+	*ret = xf_take(st);
+	buf_deinit(&t->image);
+	t->image = image;
+	image = (struct buf)BUF_INIT;
+	return 0;
 }
 
 /*
@@ -282,46 +307,90 @@ static int read_cr3(const char *path, uint64_t *cr3, size_t cap, size_t *ret_nr)
 	return rc ? rc : qmp_cr3(&q, cr3, cap, ret_nr, NULL);
 }
 
-int target_find_kernel(struct target *t, bool same, struct xf_err *err)
+static int find_running(const struct target *t, struct vmcoreinfo *vi,
+			struct xf_err *err)
+{
+	int rc = vmcoreinfo_find(vi, &t->mf, NULL, 0, err);
+	uint64_t cr3[64];
+	size_t nr = 0;
+
+	/*
+	 * What a reboot left behind looks right too; the module tells which
+	 * kernel it runs in, but not where. Ask QEMU for CR3.
+	 */
+	if (rc != -ENOTUNIQ || !t->qmp_path ||
+	    read_cr3(t->qmp_path, cr3, 64, &nr))
+		return rc;
+	return vmcoreinfo_find(vi, &t->mf, cr3, nr, err);
+}
+
+bool target_runs_kernel(const struct target *t)
+{
+	uint64_t cr3[64];
+	size_t nr = 0;
+
+	return !t->qmp_path || read_cr3(t->qmp_path, cr3, 64, &nr) ||
+	       vmcoreinfo_runs(&t->kernel, &t->mf, cr3, nr);
+}
+
+static bool is_same_build(const struct vmcoreinfo *a,
+			  const struct vmcoreinfo *b)
+{
+	return a->build_id_len == b->build_id_len &&
+	       !memcmp(a->build_id, b->build_id, a->build_id_len);
+}
+
+static int take_kernel(struct target *t, const struct vmcoreinfo *vi, bool same,
+		       struct xf_err *err)
 {
 	struct symtab *st = NULL;
-	struct vmcoreinfo vi;
 	int rc;
 
-	rc = vmcoreinfo_find(&vi, &t->mf, NULL, 0, err);
-	if (rc == -ENOTUNIQ) {
-		/*
-		 * What a reboot left behind looks right too; the module tells
-		 * which kernel it runs in, but not where. Ask QEMU for CR3.
-		 */
-		uint64_t cr3[64];
-		size_t nr = 0;
-
-		if (!t->qmp_path || read_cr3(t->qmp_path, cr3, 64, &nr))
-			return rc;
-		rc = vmcoreinfo_find(&vi, &t->mf, cr3, nr, err);
-	}
-	if (rc)
-		return rc;
-	if (same && t->symbols &&
-	    (vi.build_id_len != t->kernel.build_id_len ||
-	     memcmp(vi.build_id, t->kernel.build_id, vi.build_id_len)))
+	if (same && t->symbols && !is_same_build(vi, &t->kernel))
 		return xf_fail(err, -ESTALE,
 			       "the guest has booted another kernel (%s)",
-			       vi.osrelease);
-	t->kernel = vi;
+			       vi->osrelease);
+	t->kernel = *vi;
 	/* Anew, as modules lie elsewhere by now, too. */
 	rc = load_symbols(t, &st, err);
 	if (rc && same && t->symbols && t->symbols->source != SYMTAB_GUEST) {
 		/* The file is gone: all but modules are found without it. */
-		symtab_slide(t->symbols, vi.kerneloffset);
-		return check_addresses(&vi, t->symbols, "symbol table", err);
+		symtab_slide(t->symbols, vi->kerneloffset);
+		return check_addresses(vi, t->symbols, "symbol table", err);
 	}
 	if (rc)
 		return rc;
 	symtab_destroy(t->symbols);
 	t->symbols = st;
 	return 0;
+}
+
+int target_find_again(struct target *t, struct xf_err *err)
+{
+	struct vmcoreinfo vi;
+	int rc = find_running(t, &vi, err);
+
+	if (rc)
+		return rc;
+	if (t->symbols && is_same_build(&vi, &t->kernel) &&
+	    vi.kerneloffset == t->kernel.kerneloffset &&
+	    vi.phys_base == t->kernel.phys_base &&
+	    !strcmp(vi.osrelease, t->kernel.osrelease))
+		return 0;
+	rc = take_kernel(t, &vi, false, err);
+	if (!rc)
+		return 1;
+	symtab_destroy(t->symbols);
+	t->symbols = NULL;
+	return rc;
+}
+
+int target_find_kernel(struct target *t, bool same, struct xf_err *err)
+{
+	struct vmcoreinfo vi;
+	int rc = find_running(t, &vi, err);
+
+	return rc ? rc : take_kernel(t, &vi, same, err);
 }
 
 struct module_symbols {

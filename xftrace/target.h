@@ -33,6 +33,7 @@ struct target_options {
 	uint64_t pid;		/* QEMU process, 0: not given */
 	const char *symbols;	/* file, NULL: find them */
 	bool allow_open_ram;
+	bool image;		/* the kernel's image is wanted as well */
 };
 
 struct target {
@@ -47,11 +48,13 @@ struct target {
 	struct xft_ctl ctl;	/* checked copy, from target_find_module() */
 	struct vmcoreinfo kernel;
 	struct symtab *symbols;	/* sealed, at run-time addresses */
+	bool wants_image;
+	struct buf image;	/* vmlinux with the symbols; may be taken */
 	struct eventlist_layout layout; /* of event_kernel's events, once read */
 	struct vmcoreinfo event_kernel; /* without build id: none yet */
 };
 
-#define TARGET_INIT { .pidfd = -1, .mf = MEMFILE_INIT }
+#define TARGET_INIT { .pidfd = -1, .mf = MEMFILE_INIT, .image = BUF_INIT }
 
 /*
  * Choose and attach. With no option set the one guest that runs is taken:
@@ -71,6 +74,18 @@ int target_find_module(struct target *t, unsigned int patience_ms,
  * is of another kernel.
  */
 int target_find_kernel(struct target *t, bool same, struct xf_err *err);
+
+/*
+ * Which kernel is it now? 0: the one of before, where it was, and all stays as it
+ * is. 1: another, or another boot of it: found as by target_find_kernel().
+ */
+int target_find_again(struct target *t, struct xf_err *err);
+
+/*
+ * Whether a vCPU runs that kernel. False while the guest is being reset: then what
+ * is left of the kernel is overwritten. True if QEMU cannot be asked.
+ */
+bool target_runs_kernel(const struct target *t);
 
 /*
  * Symbols of modules, and of code that the kernel has made (audit/madecode), as

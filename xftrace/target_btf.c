@@ -7,23 +7,19 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "io.h"
 #include "log.h"
-#include "vmlinuz.h"
 
-/*
- * The files that target.c looks for symbols in, in the same order. @load takes
- * one of them, or fails.
- */
-static int from_host(const struct target *t, struct buf *ret,
-		     int (*load)(const struct vmcoreinfo *vi, const char *path,
-				 struct buf *ret, struct xf_err *err))
+/* From the files that target.c looks for symbols in, in the same order. */
+static int from_host(const struct target *t, struct buf *ret)
 {
 	const struct vmcoreinfo *vi = &t->kernel;
 	_cleanup_free_ char *boot = NULL;
 	const char *paths[3] = { t->symbols_path, t->kernel_path };
 	struct xf_err why;
 
+	if (t->image.len)
+		return btf_load_elf(t->image.data, t->image.len, vi->build_id,
+				    vi->build_id_len, ret, &why);
 	if (t->symbols->source != SYMTAB_ELF &&
 	    t->symbols->source != SYMTAB_VMLINUZ)
 		return -ENOENT;
@@ -34,43 +30,12 @@ static int from_host(const struct target *t, struct buf *ret,
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		if (!paths[i])
 			continue;
-		if (!load(vi, paths[i], ret, &why))
+		if (!btf_load_image(paths[i], vi->build_id, vi->build_id_len,
+				    ret, &why))
 			return 0;
 		xf_debug("%s", why.msg);
 	}
 	return -ENOENT;
-}
-
-static int load_types(const struct vmcoreinfo *vi, const char *path,
-		      struct buf *ret, struct xf_err *err)
-{
-	return btf_load_image(path, vi->build_id, vi->build_id_len, ret, err);
-}
-
-static int load_vmlinux(const struct vmcoreinfo *vi, const char *path,
-			struct buf *ret, struct xf_err *err)
-{
-	_cleanup_(buf_deinit) struct buf types = BUF_INIT, file = BUF_INIT;
-	/* It also looks whether this is the kernel. */
-	int rc = load_types(vi, path, &types, err);
-
-	rc = rc ? rc : io_read_file(path, VMLINUZ_MAX, &file, err);
-	if (rc)
-		return rc;
-	if (vmlinuz_is(file.data, file.len))
-		return vmlinuz_unpack(file.data, file.len, ret, err);
-	*ret = file;
-	file = (struct buf)BUF_INIT;
-	return 0;
-}
-
-int target_vmlinux(const struct target *t, struct buf *ret_elf,
-		   struct xf_err *err)
-{
-	int rc = from_host(t, ret_elf, load_vmlinux);
-
-	return rc ? xf_fail(err, rc, "the host has no image of the guest's "
-				     "kernel: name it with --symbols") : 0;
 }
 
 static int from_guest(const struct target *t, struct buf *blob,
@@ -102,7 +67,7 @@ int target_btf_open(struct target_btf *tb, const struct target *t,
 {
 	_cleanup_(buf_deinit) struct buf blob = BUF_INIT;
 	struct btf btf = BTF_INIT;
-	int rc = from_host(t, &blob, load_types);
+	int rc = from_host(t, &blob);
 
 	if (rc)
 		rc = from_guest(t, &blob, err);

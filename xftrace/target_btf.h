@@ -29,11 +29,4 @@ int target_btf_open(struct target_btf *tb, const struct target *t,
 		    struct xf_err *err);
 void target_btf_close(struct target_btf *tb);
 
-/*
- * The kernel's image on the host, unpacked: a vmlinux. -ENOENT: the symbols
- * are from elsewhere.
- */
-int target_vmlinux(const struct target *t, struct buf *ret_elf,
-		   struct xf_err *err);
-
 #endif

@@ -94,6 +94,16 @@ unhook
 check "watch: memory is clean again" until_true 60 \
 	told '.change == "gone" and .level == "alarm"'
 "$xft" -q off --guest "$guest" -o /dev/null
+lines=$(wc -l <watched)
+in_guest 'reboot -f' 2>/dev/null
+check "watch: the guest reboots" until_true 120 told '.change == "rebooted" and
+	.kernel == "'"$(release $kernel)"'"'
+# Old memory that is overwritten is no finding, nor is a kernel that boots.
+check "watch: the guest is clean again" until_true 120 in_guest true
+check "watch: it says so" until_true 60 told '.change == "gone" and
+	.text == "the kernel has not booted yet"'
+check "watch: no alarm in between" \
+	eval "! tail -n +$((lines + 1)) watched | grep -q '\"alarm\"'"
 kill -INT $watcher
 wait $watcher
 check "watch: ends, and says that there was something" [ $? = 1 ]
