@@ -14,8 +14,8 @@ build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
 	local d=$work/rk/$1
 	mkdir -p "$d/quiet" && cp "$top"/tests/rootkits/*.[ch] \
 		"$top/tests/rootkits/Kbuild" "$d" && cp "$d"/* "$d/quiet" 2>/dev/null
-	if ! { make -s -C "$O/kernels/$1/headers" M="$d" modules &&
-		make -s -C "$O/kernels/$1/headers" M="$d/quiet" NOPG=1 \
+	if ! { make -s -j2 -C "$O/kernels/$1/headers" M="$d" modules &&
+		make -s -j2 -C "$O/kernels/$1/headers" M="$d/quiet" NOPG=1 \
 			modules; } >make.log 2>&1; then
 		tail make.log
 		return 1
@@ -30,8 +30,8 @@ build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
 
 put_all() {
 	put "$work/rk.tar" /tmp/rk.tar && in_guest 'cd /tmp && tar xf rk.tar &&
-		rm rk.tar && cp /proc/kallsyms /tmp/symbols &&
-		dmesg -n 1'
+		rm rk.tar && dmesg -n 1'
+	in_guest 'grep -E " (sys_call_table|x64_sys_call|ia32_sys_call|idt_table|__x64_sys_sysinfo|__ia32_compat_sys_sysinfo|proc_root_operations|tcp4_seq_ops)\$" /proc/kallsyms' >symbols.txt
 }
 
 # The rules that find something. Its work is to take less than a second.
@@ -49,8 +49,8 @@ check_now() { # STATUS RULE...
 	printf '%s\n' not-checked "$@" | sort -u | cmp -s - rules.txt
 }
 
-addr() { # SYMBOL -- its address, in the guest's shell
-	echo "0x\$(grep ' $1\$' /tmp/symbols | head -n 1 | cut -d' ' -f1)"
+addr() { # SYMBOL -- its address
+	sed -n "s/^\([0-9a-f]*\) . $1\$/0x\1/p" symbols.txt | head -n 1
 }
 
 # What people are told to look at: lsmod, /sys/module, the kernel's taint, and
@@ -59,7 +59,7 @@ checklist() { # MODULE
 	in_guest "grep -q '^$1 ' /proc/modules && echo -n ' lsmod'
 		[ -e /sys/module/$1 ] && echo -n ' /sys/module'
 		[ \$(cat /proc/sys/kernel/tainted) != $taint ] && echo -n ' taint'
-		sed -n 's/.*\[\(.*\)\]\$/\1/p' /proc/kallsyms | sort -u |
+		grep -F [ /proc/kallsyms | sed 's/.*\[\(.*\)\]\$/\1/' | sort -u |
 			while read -r m; do case \$m in
 			bpf | __builtin__*) ;;
 			*) grep -q \"^\$m \" /proc/modules || echo -n ' kallsyms';;
@@ -121,8 +121,10 @@ modules_move() {
 no_false_alarm() {
 	fine "function tracer" 'echo function >current_tracer' \
 		'echo nop >current_tracer'
-	fine "function_graph" 'echo function_graph >current_tracer' \
-		'echo nop >current_tracer'
+	# All functions are patched for the one above: some are enough here.
+	fine "function_graph" "echo '*_read*' >set_ftrace_filter &&
+		echo function_graph >current_tracer" \
+		'echo nop >current_tracer; echo >set_ftrace_filter'
 	fine "kprobe events" \
 		'{ echo p:a vfs_read; echo r:b vfs_read; } >kprobe_events &&
 		{ echo p:c vfs_read+9 >>kprobe_events ||
@@ -148,7 +150,14 @@ for kernel in 6.1 6.12; do
 	# On a busy host what patches all of the kernel takes longer than that.
 	start_guest "$kernel" --append 'xft.quiet nosoftlockup'
 	check "$kernel the modules are in the guest" put_all
-	in_guest 'printf "#!/bin/sh\nls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1; /tmp/int80\n" >/tmp/pass
+	# shellcheck disable=SC2016 # the guest's
+	in_guest 'cat >/tmp/pass <<"END"
+#!/bin/sh
+event=/sys/kernel/tracing/events/sched/sched_process_fork/enable
+echo 1 >$event
+ls /proc; cat /proc/net/tcp; free; ping -c 1 127.0.0.1; /tmp/int80
+echo 0 >$event
+END
 		chmod 755 /tmp/pass; ip link set lo up; mkdir -p /sys/kernel/tracing
 		[ -e /sys/kernel/tracing/trace ] || mount -t tracefs none /sys/kernel/tracing'
 	check "$kernel clean" check_now 0
@@ -178,6 +187,7 @@ for kernel in 6.1 6.12; do
 	found "LSTAR" rk_lstar 0 "" "target=0"
 	found "hidden module" rk_hidden 1 "hidden-module hidden-code"
 	found "tracepoint" rk_tracepoint 1 tracepoint-probe
+	found "export of traces" rk_export 1 export-hook
 	check "$kernel BPF: bpf-probe" bpf_found
 	in_guest 'killall bpf_kprobe'
 	check "$kernel clean afterwards" check_now 0
