@@ -60,6 +60,8 @@ static int judge(void *arg, const struct modlist_symbol *sym)
 	/* Tracers are called here; the kernel and the module itself may be. */
 	if (!to || (r && (r->owner != CODE_MODULE || r->module == e->m->name)))
 		return 0;
+	if (look_is_full(l, RULE_TEXT_CHANGED))
+		return 0;
 	evidence = look_evidence(l, sym->addr);
 	look_evidence_hex(evidence, "calls", to);
 	look_evidence_bytes(evidence, "bytes", code, sizeof(code));

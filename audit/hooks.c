@@ -45,8 +45,11 @@ static void say(struct look *l, enum rule_id rule, uint64_t addr,
 		const char *what, const char *where)
 {
 	char name[LOOK_NAME];
-	json_t *e = look_evidence(l, addr);
+	json_t *e;
 
+	if (look_is_full(l, rule))
+		return;
+	e = look_evidence(l, addr);
 	look_evidence_hex(e, "calls", addr);
 	findings_add(l->f, rule, e, "%s %s%s", what, look_name(l, addr, name),
 		     where);
@@ -166,7 +169,8 @@ static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 {
 	uint64_t event = look_ptr(l, kp - k->tk_kprobe + k->tk_event);
 
-	if (event && look_ptr(l, event + k->call + k->programs))
+	if (event && look_ptr(l, event + k->call + k->programs) &&
+	    !look_is_full(l, RULE_BPF_PROBE))
 		findings_add(l->f, RULE_BPF_PROBE,
 			     look_evidence(l, look_ptr(l, kp + k->addr)),
 			     "a BPF program is called%s", where);
@@ -232,8 +236,11 @@ static void check_kprobes(struct look *l)
 		return;
 	/* KPROBE_TABLE_SIZE */
 	for (int i = 0; i < 64; i++)
-		if (!guestlist_hash(l, table + 8 * i, k.hash, judge_kprobe, &k))
+		if (!guestlist_hash(l, table + 8 * i, k.hash, judge_kprobe,
+				    &k)) {
 			look_cannot(l, "kprobes: the list has no end");
+			return;
+		}
 }
 
 /* ---- Tracepoints ---- */
@@ -390,7 +397,8 @@ static void judge_file(struct look *l, const struct proc *p, uint64_t file,
 
 		/* Modules have theirs; nobody has them in allocated memory. */
 		if (!to || to - p->image < p->image_end - p->image ||
-		    (to >= p->image_end && !is_chosen(name)))
+		    (to >= p->image_end && !is_chosen(name)) ||
+		    look_is_full(l, RULE_OPERATIONS))
 			continue;
 		e = look_evidence(l, file + off[i]);
 		look_evidence_hex(e, "calls", to);

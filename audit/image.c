@@ -43,6 +43,10 @@ static int look_once(const struct image_guest *g, struct findings *f)
 	check_tables(&l);
 	check_modules(&l);
 	check_entries(&l);
+	for (int i = 0; i < NR_RULES; i++)
+		if (l.found[i] > LOOK_MAX_FOUND)
+			look_cannot(&l, "%u more findings of %s are not shown",
+				    l.found[i] - LOOK_MAX_FOUND, rules[i].name);
 	codemap_deinit(&l.code);
 	buf_deinit(&l.probed);
 	if (l.spent && l.spent != -EIO)

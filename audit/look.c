@@ -112,6 +112,11 @@ bool look_members(struct look *l, const char *what,
 	return true;
 }
 
+bool look_is_full(struct look *l, enum rule_id rule)
+{
+	return l->found[rule]++ >= LOOK_MAX_FOUND;
+}
+
 void look_cannot(struct look *l, const char *fmt, ...)
 {
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;

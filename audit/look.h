@@ -19,6 +19,7 @@
 #define LOOK_MAX_CPU_MS	 500
 #define LOOK_MAX_BYTES	 (128u << 20)
 #define LOOK_MAX_NODES	 65536		/* of one list or tree */
+#define LOOK_MAX_FOUND	 64		/* findings of one rule */
 
 struct look {
 	const struct image_guest *g;
@@ -29,6 +30,7 @@ struct look {
 	bool poking;			/* the kernel is patching its code */
 	uint64_t began_ns, bytes;
 	unsigned int reads;
+	unsigned int found[NR_RULES];
 	int spent;			/* -ETIME, -E2BIG, -EIO: the end */
 };
 
@@ -59,6 +61,9 @@ struct look_member {
 
 bool look_members(struct look *l, const char *what,
 		  const struct look_member *m, size_t nr);
+
+/* Comes before a finding is put together: if so, it is counted, and no more. */
+bool look_is_full(struct look *l, enum rule_id rule);
 
 /* cannot-tell, once for each thing. */
 void look_cannot(struct look *l, const char *fmt, ...)

@@ -10,7 +10,6 @@
 #include "look.h"
 
 #define MAX_TABLES 16384	/* page tables read: 64 MiB */
-#define MAX_SHOWN  64
 
 /* ---- Lists that name modules. ---- */
 
@@ -27,7 +26,7 @@ static bool is_listed(const struct look *l, uint64_t module)
 struct names {
 	uint32_t name;		/* in struct module */
 	uint32_t kobj, mod;	/* in struct module_kobject */
-	uint64_t said[MAX_SHOWN];
+	uint64_t said[LOOK_MAX_FOUND];
 	size_t nr;
 };
 
@@ -39,7 +38,7 @@ static void judge_module(struct look *l, struct names *n, uint64_t module,
 	char name[MODLIST_NAME] = "";
 	json_t *e;
 
-	if (!module || is_listed(l, module) || n->nr == MAX_SHOWN)
+	if (!module || is_listed(l, module) || n->nr == LOOK_MAX_FOUND)
 		return;
 	for (size_t i = 0; i < n->nr; i++)
 		if (n->said[i] == module)
@@ -122,14 +121,13 @@ struct walk {
 	struct look *l;
 	unsigned int tables;
 	uint64_t start, end;	/* the stretch under way that is nobody's */
-	size_t shown;
 };
 
 static void flush(struct walk *w)
 {
 	json_t *e;
 
-	if (w->end != w->start && w->shown++ < MAX_SHOWN) {
+	if (w->end != w->start && !look_is_full(w->l, RULE_HIDDEN_CODE)) {
 		e = look_evidence(w->l, w->start);
 		look_evidence_hex(e, "page", w->start);
 		findings_add(w->l->f, RULE_HIDDEN_CODE, e,

@@ -493,7 +493,7 @@ static const struct kind {
 	bool poked;		/* while the kernel runs, behind an int3 */
 } kinds[] = {
 	/* The first is for what is probed now. */
-	{ { NULL }, NULL, legit_kprobe, false },
+	{ { .start = NULL }, NULL, legit_kprobe, false },
 	{ { ".altinstructions", .size = 12 }, add_alt, legit_alt, false },
 	{ { ".parainstructions", .size = 16 }, add_paravirt, legit_paravirt,
 	  false },

@@ -9,7 +9,6 @@
 #include "look.h"
 
 #define CHUNK	  (256u << 10)
-#define MAX_SHOWN 64		/* words of one check */
 #define NR_GATES  256
 
 static uint64_t word(const uint8_t *p)
@@ -34,42 +33,49 @@ static bool is_code(const struct look *l, uint64_t addr)
 	return symtab_at(l->g->symbols, addr, &s) && s.addr == addr;
 }
 
+/* What a constant word was for; @s is the symbol that it lies in. */
+static enum rule_id rule_of(const struct look *l, const struct sym *s,
+			    uint64_t was)
+{
+	if (!strcmp(s->name, "sys_call_table"))
+		return is_table_used(l) ? RULE_SYSCALL_TABLE :
+					  RULE_SYSCALL_TABLE_UNUSED;
+	return is_code(l, was) ? RULE_OPERATIONS : RULE_READ_ONLY_DATA;
+}
+
 static void say_word(struct look *l, uint64_t addr, uint64_t was, uint64_t now)
 {
 	char before[LOOK_NAME], after[LOOK_NAME];
-	json_t *e = look_evidence(l, addr);
-	const char *name = "constant data";
-	struct sym s;
+	struct sym s = { .addr = addr, .name = "constant data" };
+	enum rule_id rule;
+	json_t *e;
 
+	(void)symtab_near(l->g->symbols, addr, &s);
+	rule = rule_of(l, &s, was);
+	if (look_is_full(l, rule))
+		return;
+	e = look_evidence(l, addr);
 	look_evidence_hex(e, "expected", was);
 	look_evidence_hex(e, "calls", now);
-	if (symtab_near(l->g->symbols, addr, &s))
-		name = s.name;
-	else
-		s.addr = addr;
-	if (!strcmp(name, "sys_call_table"))
-		findings_add(l->f, is_table_used(l) ?
-				   RULE_SYSCALL_TABLE :
-				   RULE_SYSCALL_TABLE_UNUSED, e,
-			     "%s[%" PRIu64 "], %s, is %s now", name,
-			     (addr - s.addr) / 8, look_name(l, was, before),
-			     look_name(l, now, after));
-	else if (is_code(l, was))
-		findings_add(l->f, RULE_OPERATIONS, e,
-			     "%s+0x%" PRIx64 ", %s, is %s now", name,
-			     addr - s.addr, look_name(l, was, before),
-			     look_name(l, now, after));
-	else
-		findings_add(l->f, RULE_READ_ONLY_DATA, e,
+	if (rule == RULE_READ_ONLY_DATA)
+		findings_add(l->f, rule, e,
 			     "%s+0x%" PRIx64 " is 0x%" PRIx64
 			     " now, not 0x%" PRIx64,
-			     name, addr - s.addr, now, was);
+			     s.name, addr - s.addr, now, was);
+	else if (rule == RULE_OPERATIONS)
+		findings_add(l->f, rule, e, "%s+0x%" PRIx64 ", %s, is %s now",
+			     s.name, addr - s.addr, look_name(l, was, before),
+			     look_name(l, now, after));
+	else
+		findings_add(l->f, rule, e,
+			     "%s[%" PRIu64 "], %s, is %s now", s.name,
+			     (addr - s.addr) / 8, look_name(l, was, before),
+			     look_name(l, now, after));
 }
 
 struct constants {
 	struct look *l;
 	struct kfile_range skip; /* what the kernel fills in when it boots */
-	size_t shown;
 };
 
 static int compare(struct constants *c, uint64_t addr, size_t len,
@@ -84,9 +90,7 @@ static int compare(struct constants *c, uint64_t addr, size_t len,
 		if (!memcmp(was + at, room + at, 8) ||
 		    addr + at - c->skip.addr < c->skip.len)
 			continue;
-		if (c->shown++ < MAX_SHOWN)
-			say_word(c->l, addr + at, word(was + at),
-				 word(room + at));
+		say_word(c->l, addr + at, word(was + at), word(room + at));
 	}
 	return 0;
 }
@@ -117,9 +121,6 @@ static void check_constants(struct look *l)
 			return;
 		}
 	}
-	if (c.shown > MAX_SHOWN)
-		look_cannot(l, "%zu more changes of constant data are not "
-			       "shown", c.shown - MAX_SHOWN);
 }
 
 struct gate {

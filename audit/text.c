@@ -10,7 +10,6 @@
 
 #define CHUNK	  (1u << 20)	/* bytes of text compared at a time */
 #define MARGIN	  256u		/* on both sides: no site is longer */
-#define MAX_SHOWN 64		/* changes of one check */
 
 /* The function that calls the handlers of a kind of system calls. */
 static bool is_dispatcher(const char *name)
@@ -22,8 +21,11 @@ static void say_dispatch(struct look *l, const struct sym *s, uint64_t at,
 			 uint64_t was, uint64_t to)
 {
 	char from[LOOK_NAME], now[LOOK_NAME];
-	json_t *e = look_evidence(l, at);
+	json_t *e;
 
+	if (look_is_full(l, RULE_SYSCALL_DISPATCH))
+		return;
+	e = look_evidence(l, at);
 	look_evidence_hex(e, "expected", was);
 	look_evidence_hex(e, "calls", to);
 	findings_add(l->f, RULE_SYSCALL_DISPATCH, e,
@@ -71,9 +73,12 @@ static void say_change(struct look *l, uint64_t addr, const uint8_t *was,
 		       const uint8_t *now, size_t len)
 {
 	char name[LOOK_NAME];
-	json_t *e = look_evidence(l, addr);
 	size_t shown = len < 16 ? len : 16;
+	json_t *e;
 
+	if (look_is_full(l, RULE_TEXT_CHANGED))
+		return;
+	e = look_evidence(l, addr);
 	look_evidence_bytes(e, "bytes", now, shown);
 	look_evidence_bytes(e, "expected", was, shown);
 	findings_add(l->f, RULE_TEXT_CHANGED, e,
@@ -84,7 +89,6 @@ static void say_change(struct look *l, uint64_t addr, const uint8_t *was,
 struct text {
 	struct look *l;
 	uint64_t begin, end;
-	size_t shown;
 };
 
 /* was[0..len) and now[0..len) differ at @at; how much of it is done then. */
@@ -98,8 +102,6 @@ static size_t judge(struct text *t, uint64_t addr, const uint8_t *was,
 	if (n)
 		return n;
 	n = change_len(was + at, now + at, len - at);
-	if (t->shown++ >= MAX_SHOWN)
-		return n;
 	if (symtab_at(t->l->g->symbols, addr + at, &s) &&
 	    is_dispatcher(s.name) && at >= 4 &&
 	    is_dispatch(t->l, &s, addr + at, was + at, now + at))
@@ -171,7 +173,4 @@ void check_text(struct look *l)
 			return;
 		}
 	}
-	if (t.shown > MAX_SHOWN)
-		look_cannot(l, "%zu more changes of the kernel's code are not "
-			       "shown", t.shown - MAX_SHOWN);
 }

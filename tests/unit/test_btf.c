@@ -24,78 +24,8 @@
 
 #include "btf.h"
 #include "cleanup.h"
+#include "fake_btf.h"
 #include "symtab.h"
-
-enum { INT = 1, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, CONST = 10 };
-
-/* BTF being written. */
-struct blob {
-	struct buf types, strings;
-	uint32_t nr;
-};
-
-static void put(struct buf *b, uint32_t word)
-{
-	buf_add(b, &word, sizeof(word));
-}
-
-static uint32_t str(struct blob *b, const char *s)
-{
-	uint32_t off = b->strings.len;
-
-	if (!off) {
-		buf_putc(&b->strings, 0);
-		off++;
-	}
-	if (!*s)
-		return 0;
-	buf_add(&b->strings, s, strlen(s) + 1);
-	return off;
-}
-
-/* What follows a type is put behind it by the caller. */
-static uint32_t type(struct blob *b, const char *name, uint32_t kind,
-		     uint32_t vlen, uint32_t size)
-{
-	put(&b->types, str(b, name));
-	put(&b->types, kind << 24 | vlen);
-	put(&b->types, size);
-	if (kind == INT)
-		put(&b->types, size * 8);
-	return ++b->nr;
-}
-
-#define FLAG 0x80	/* in the kind: offsets tell of bit fields */
-
-static void member(struct blob *b, const char *name, uint32_t id, uint32_t bits)
-{
-	put(&b->types, str(b, name));
-	put(&b->types, id);
-	put(&b->types, bits);
-}
-
-static uint32_t array(struct blob *b, uint32_t of, uint32_t nr)
-{
-	uint32_t id = type(b, "", ARRAY, 0, 0);
-
-	put(&b->types, of);
-	put(&b->types, 1);
-	put(&b->types, nr);
-	return id;
-}
-
-static void finish(struct blob *b, struct buf *out)
-{
-	const uint32_t header[] = { 0x0001eb9f, 24, 0, b->types.len,
-				    b->types.len, b->strings.len };
-
-	out->len = 0;
-	buf_add(out, header, sizeof(header));
-	buf_add(out, b->types.data, b->types.len);
-	buf_add(out, b->strings.data, b->strings.len);
-	buf_deinit(&b->types);
-	buf_deinit(&b->strings);
-}
 
 /*
  *	struct inner { int x; char y[3][5]; };
@@ -108,37 +38,37 @@ static void finish(struct blob *b, struct buf *out)
  */
 static void make_sample(struct buf *out)
 {
-	struct blob b = { 0 };
+	struct fake_btf b = { 0 };
 	uint32_t i, c, p, inner, t, anon, u;
 
-	i = type(&b, "int", INT, 0, 4);
-	c = type(&b, "char", INT, 0, 1);
-	p = type(&b, "", PTR, 0, 0);
-	array(&b, c, 5);
-	array(&b, 4, 3);
-	inner = type(&b, "inner", STRUCT, 2, 20);
-	member(&b, "x", i, 0);
-	member(&b, "y", 5, 32);
-	t = type(&b, "inner_t", TYPEDEF, 0, inner);
-	t = type(&b, "", CONST, 0, t);
-	anon = type(&b, "", STRUCT, 2, 24);
-	member(&b, "b", c, 0);
-	member(&b, "c", t, 32);
-	u = type(&b, "", UNION, 2, 24);
-	member(&b, "a", i, 0);
-	member(&b, "", anon, 0);
-	type(&b, "outer", STRUCT | FLAG, 4, 40);
-	member(&b, "p", p, 0);
-	member(&b, "", u, 64);
-	member(&b, "d", i, 3u << 24 | 256);
-	member(&b, "e", i, 13u << 24 | 259);
-	type(&b, "", ENUM, 2, 4);
-	put(&b.types, str(&b, "RED"));
-	put(&b.types, 7);
-	put(&b.types, str(&b, "BLUE"));
-	put(&b.types, -2);
-	type(&b, "empty", STRUCT, 0, 0);
-	finish(&b, out);
+	i = fake_btf_type(&b, "int", INT, 0, 4);
+	c = fake_btf_type(&b, "char", INT, 0, 1);
+	p = fake_btf_type(&b, "", PTR, 0, 0);
+	fake_btf_array(&b, c, 5);
+	fake_btf_array(&b, 4, 3);
+	inner = fake_btf_type(&b, "inner", STRUCT, 2, 20);
+	fake_btf_add(&b, "x", i, 0);
+	fake_btf_add(&b, "y", 5, 32);
+	t = fake_btf_type(&b, "inner_t", TYPEDEF, 0, inner);
+	t = fake_btf_type(&b, "", CONST, 0, t);
+	anon = fake_btf_type(&b, "", STRUCT, 2, 24);
+	fake_btf_add(&b, "b", c, 0);
+	fake_btf_add(&b, "c", t, 32);
+	u = fake_btf_type(&b, "", UNION, 2, 24);
+	fake_btf_add(&b, "a", i, 0);
+	fake_btf_add(&b, "", anon, 0);
+	fake_btf_type(&b, "outer", STRUCT | FLAG, 4, 40);
+	fake_btf_add(&b, "p", p, 0);
+	fake_btf_add(&b, "", u, 64);
+	fake_btf_add(&b, "d", i, 3u << 24 | 256);
+	fake_btf_add(&b, "e", i, 13u << 24 | 259);
+	fake_btf_type(&b, "", ENUM, 2, 4);
+	fake_btf_put(&b.types, fake_btf_str(&b, "RED"));
+	fake_btf_put(&b.types, 7);
+	fake_btf_put(&b.types, fake_btf_str(&b, "BLUE"));
+	fake_btf_put(&b.types, -2);
+	fake_btf_type(&b, "empty", STRUCT, 0, 0);
+	fake_btf_finish(&b, out);
 }
 
 static int ask(const struct buf *blob, const char *type_name, const char *path,
@@ -216,16 +146,16 @@ static void test_several(void **state)
 {
 	_cleanup_(buf_deinit) struct buf blob = BUF_INIT;
 	struct btf_member m;
-	struct blob b = { 0 };
+	struct fake_btf b = { 0 };
 
-	type(&b, "int", INT, 0, 4);
-	type(&b, "s", STRUCT, 0, 0);
+	fake_btf_type(&b, "int", INT, 0, 4);
+	fake_btf_type(&b, "s", STRUCT, 0, 0);
 	for (uint32_t i = 0; i < 3; i++) {
-		type(&b, "s", STRUCT, 2, 16);
-		member(&b, "same", 1, 0);
-		member(&b, "other", 1, 32 + 8 * i);
+		fake_btf_type(&b, "s", STRUCT, 2, 16);
+		fake_btf_add(&b, "same", 1, 0);
+		fake_btf_add(&b, "other", 1, 32 + 8 * i);
 	}
-	finish(&b, &blob);
+	fake_btf_finish(&b, &blob);
 	assert_member(&blob, "s", "same", 0, 4);
 	assert_int_equal(ask(&blob, "s", "other", &m), -ENOTUNIQ);
 }
@@ -275,7 +205,7 @@ static double cpu_ms(void)
 	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
-static int ask_quickly(struct blob *b, const char *type_name, const char *path)
+static int ask_quickly(struct fake_btf *b, const char *type_name, const char *path)
 {
 	_cleanup_(buf_deinit) struct buf blob = BUF_INIT;
 	struct btf_member m;
@@ -287,69 +217,69 @@ static int ask_quickly(struct blob *b, const char *type_name, const char *path)
 	rc = ask(&blob, type_name, path, &m);
 	/* Ten times less without a sanitizer. */
 	assert_true(cpu_ms() - start < 500);
-	*b = (struct blob){ 0 };
+	*b = (struct fake_btf){ 0 };
 	return rc;
 }
 
 static void test_circles(void **state)
 {
-	struct blob b = { 0 };
+	struct fake_btf b = { 0 };
 	uint32_t id;
 
 	/* A typedef of itself, as a member that has no name and as one. */
-	type(&b, "t", TYPEDEF, 0, 1);
-	type(&b, "s", STRUCT, 1, 8);
-	member(&b, "", 1, 0);
+	fake_btf_type(&b, "t", TYPEDEF, 0, 1);
+	fake_btf_type(&b, "s", STRUCT, 1, 8);
+	fake_btf_add(&b, "", 1, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
-	type(&b, "t", TYPEDEF, 0, 1);
-	type(&b, "s", STRUCT, 1, 8);
-	member(&b, "x", 1, 0);
+	fake_btf_type(&b, "t", TYPEDEF, 0, 1);
+	fake_btf_type(&b, "s", STRUCT, 1, 8);
+	fake_btf_add(&b, "x", 1, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 
 	/* A structure that is in itself, once, and very often. */
-	type(&b, "s", STRUCT, 1, 8);
-	member(&b, "", 1, 0);
+	fake_btf_type(&b, "s", STRUCT, 1, 8);
+	fake_btf_add(&b, "", 1, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -ENOENT);
-	type(&b, "s", STRUCT, 0xffff, 8);
+	fake_btf_type(&b, "s", STRUCT, 0xffff, 8);
 	for (int i = 0; i < 0xffff; i++)
-		member(&b, "", 1, 0);
+		fake_btf_add(&b, "", 1, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 
 	/* An array of itself; arrays of more than there is. */
-	id = array(&b, 1, 2);
-	type(&b, "s", STRUCT, 1, 8);
-	member(&b, "x", id, 0);
+	id = fake_btf_array(&b, 1, 2);
+	fake_btf_type(&b, "s", STRUCT, 1, 8);
+	fake_btf_add(&b, "x", id, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
-	type(&b, "int", INT, 0, 4);
+	fake_btf_type(&b, "int", INT, 0, 4);
 	for (int i = 0; i < 4; i++)
-		id = array(&b, i + 1, UINT32_MAX);
-	type(&b, "s", STRUCT, 1, UINT32_MAX);
-	member(&b, "x", id, 0);
+		id = fake_btf_array(&b, i + 1, UINT32_MAX);
+	fake_btf_type(&b, "s", STRUCT, 1, UINT32_MAX);
+	fake_btf_add(&b, "x", id, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 
 	/* Types that are not there, or have no size; members outside. */
 	for (uint32_t bad = 0; bad < 5; bad++) {
 		static const uint32_t ids[] = { 0, 3, 4, UINT32_MAX, 1 };
 
-		type(&b, "int", INT, 0, 4);
-		type(&b, "s", STRUCT, 1, 8);
-		member(&b, "x", ids[bad], bad == 4 ? 40 : 0);
-		type(&b, "f", FWD, 0, 0);
+		fake_btf_type(&b, "int", INT, 0, 4);
+		fake_btf_type(&b, "s", STRUCT, 1, 8);
+		fake_btf_add(&b, "x", ids[bad], bad == 4 ? 40 : 0);
+		fake_btf_type(&b, "f", FWD, 0, 0);
 		assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 	}
 	/* A bit that is of no bit field. */
-	type(&b, "int", INT, 0, 4);
-	type(&b, "s", STRUCT, 1, 8);
-	member(&b, "x", 1, 1);
+	fake_btf_type(&b, "int", INT, 0, 4);
+	fake_btf_type(&b, "s", STRUCT, 1, 8);
+	fake_btf_add(&b, "x", 1, 1);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 	/* Of no kind that there is. */
-	type(&b, "?", 20, 0, 0);
+	fake_btf_type(&b, "?", 20, 0, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
-	type(&b, "?", 0, 0, 0);
+	fake_btf_type(&b, "?", 0, 0, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 	/* More members than bytes. */
-	type(&b, "s", STRUCT, 0xffff, 8);
-	member(&b, "x", 1, 0);
+	fake_btf_type(&b, "s", STRUCT, 0xffff, 8);
+	fake_btf_add(&b, "x", 1, 0);
 	assert_int_equal(ask_quickly(&b, "s", "x"), -EBADMSG);
 }
 
