@@ -127,6 +127,10 @@ enum xftd_flags {
 				 * blocks), not guest-physical */
 	XFTD_HARVESTED = 2,	/* pos is the end of an interval; else exact */
 	XFTD_HVA = 4,		/* addr is one in QEMU's own memory */
+	XFTD_NO_GPA = XFTD_RAM_ADDR | XFTD_HVA,
+	XFTD_AFTER_RESET = 8,	/* the guest was reset since recording began:
+				 * there is no such trace ring any more, and
+				 * pos means nothing */
 };
 
 struct xftd_record {

@@ -93,7 +93,7 @@ static uint64_t base_of(const struct memslot *m, uint8_t flags)
 /* From QEMU's order of RAM blocks, or its memory, to the guest's addresses. */
 static void translate(const struct dirty *d, struct xftd_record *r)
 {
-	if (!(r->flags & (XFTD_RAM_ADDR | XFTD_HVA)))
+	if (!(r->flags & XFTD_NO_GPA))
 		return;
 	for (size_t i = 0; i < d->nr_slots; i++) {
 		const struct memslot *s = &d->slot[i];
@@ -103,9 +103,20 @@ static void translate(const struct dirty *d, struct xftd_record *r)
 		    r->addr - base >= s->len)
 			continue;
 		r->addr = s->gpa + (r->addr - base);
-		r->flags &= ~(XFTD_RAM_ADDR | XFTD_HVA);
+		r->flags &= ~XFTD_NO_GPA;
 		return;
 	}
+}
+
+size_t dirty_place(const struct dirty *d, struct xftd_record *rec, size_t nr)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		translate(d, &rec[i]);
+		left += !!(rec[i].flags & XFTD_NO_GPA);
+	}
+	return left;
 }
 
 size_t dirty_read(struct dirty *d, uint32_t vcpu, struct xftd_record *dst,
@@ -113,8 +124,7 @@ size_t dirty_read(struct dirty *d, uint32_t vcpu, struct xftd_record *dst,
 {
 	size_t nr = d->ops->read(d, vcpu, dst, cap);
 
-	for (size_t i = 0; i < nr; i++)
-		translate(d, &dst[i]);
+	dirty_place(d, dst, nr);
 	return nr;
 }
 

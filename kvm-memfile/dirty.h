@@ -13,7 +13,7 @@
  *
  * What a mode means, and what a record has: abi/xft_dirty.h. Here records have
  * guest-physical addresses, but for those in memory that was plugged in since
- * dirty_set_slots(): they keep XFTD_RAM_ADDR.
+ * dirty_set_slots(): they keep their flag of XFTD_NO_GPA.
  *
  * A source is code of ours in QEMU, found by the file that it shares, or else
  * the host's page tables. One user at a time; one thread.
@@ -101,6 +101,8 @@ int dirty_request(struct dirty *d, enum xftd_mode mode, uint32_t interval_ms,
 
 size_t dirty_read(struct dirty *d, uint32_t vcpu, struct xftd_record *dst,
 		  size_t cap);
+/* Once more, after dirty_set_slots(). Returns how many are still not placed. */
+size_t dirty_place(const struct dirty *d, struct xftd_record *rec, size_t nr);
 uint64_t dirty_lost(const struct dirty *d);
 bool dirty_is_gone(struct dirty *d);
 

@@ -297,7 +297,7 @@ struct range {
 	uint64_t off;		/* in its memory region */
 	uint64_t hva;		/* QEMU's virtual address */
 	uint64_t ram_addr;
-	bool rom;
+	bool rom, nvram;
 	char *name;		/* memory region; borrowed from the text */
 };
 
@@ -338,9 +338,10 @@ static void parse_flatview(char *text, struct range **ret, size_t *ret_nr)
 			   &r.gpa, &last, type, &n) < 3 ||
 		    !n)
 			continue;
-		if (strcmp(type, "ram") && strcmp(type, "rom"))
-			continue;
 		r.rom = !strcmp(type, "rom");
+		r.nvram = !strcmp(type, "nv-ram");
+		if (!r.rom && !r.nvram && strcmp(type, "ram"))
+			continue;
 		r.len = last - r.gpa + 1;
 		r.name = line + n;
 		sscanf(r.name, "%*s @%" SCNx64, &r.off);
@@ -375,7 +376,8 @@ static bool is_ram(const struct range *r, const struct range *all, size_t nr,
 		   const json_t *memdevs)
 {
 	if (!r->rom)
-		return !r->gpa || is_backend(memdevs, r->name);
+		return !r->nvram &&
+		       (!r->gpa || is_backend(memdevs, r->name));
 	/* Firmware's shadow is a piece of RAM, a ROM proper is none. */
 	for (size_t i = 0; i < nr; i++)
 		if (!all[i].rom && !strcmp(all[i].name, r->name))
@@ -491,43 +493,90 @@ static uint64_t ram_addr_of(const struct range *r, const char *blocks)
 	return MEMSLOT_NO_RAM_ADDR;
 }
 
+/* What the CPUs see as memory. */
+struct ranges {
+	struct range *range;
+	size_t nr;
+	struct buf text, blocks; /* of QEMU, where it comes from */
+};
+
+static void ranges_deinit(struct ranges *r)
+{
+	free(r->range);
+	buf_deinit(&r->text);
+	buf_deinit(&r->blocks);
+}
+
+static int ranges_ask(struct ranges *r, struct qmp *q, struct xf_err *err)
+{
+	int rc;
+
+	*r = (struct ranges){ 0 };
+	rc = qmp_hmp(q, "info mtree -f", &r->text, err);
+	if (!rc)
+		rc = qmp_hmp(q, "info ramblock", &r->blocks, err);
+	if (rc || !r->text.len)
+		return rc;
+	parse_flatview(r->text.data, &r->range, &r->nr);
+	for (size_t i = 0; i < r->nr; i++)
+		r->range[i].ram_addr = ram_addr_of(&r->range[i],
+						   r->blocks.data);
+	return 0;
+}
+
+static int some(const struct memslots *ms, struct xf_err *err)
+{
+	return ms->nr ? 0 : xf_fail(err, -EPROTO, "QEMU does not say where the "
+						  "guest's RAM is");
+}
+
 static int ask_qemu(struct memslots *ms, struct qmp *q, struct xf_err *err)
 {
 	_cleanup_(json_decrefp) json_t *memdevs = NULL;
-	_cleanup_(buf_deinit) struct buf text = BUF_INIT, blocks = BUF_INIT;
+	_cleanup_(ranges_deinit) struct ranges r = { 0 };
 	_cleanup_(vmas_deinit) struct vmas v = { 0 };
-	_cleanup_free_ struct range *range = NULL;
-	size_t nr = 0;
 	int rc;
 
 	rc = qmp_peer_pid(q, &ms->pid, err);
 	if (!rc)
 		rc = qmp_command(q, "query-memdev", NULL, &memdevs, err);
 	if (!rc)
-		rc = qmp_hmp(q, "info mtree -f", &text, err);
-	if (!rc)
-		rc = qmp_hmp(q, "info ramblock", &blocks, err);
+		rc = ranges_ask(&r, q, err);
 	if (!rc)
 		rc = vmas_read(&v, ms->pid, err);
 	if (rc)
 		return rc;
 	ms->uid = q->uid;
-	if (text.len)
-		parse_flatview(text.data, &range, &nr);
-	for (size_t i = 0; i < nr; i++) {
-		if (!is_ram(&range[i], range, nr, memdevs))
+	for (size_t i = 0; i < r.nr; i++) {
+		if (!is_ram(&r.range[i], r.range, r.nr, memdevs))
 			continue;
-		rc = locate(range, i, q, err);
-		range[i].ram_addr = ram_addr_of(&range[i], blocks.data);
+		rc = locate(r.range, i, q, err);
 		if (!rc)
-			rc = add_range(ms, &v, &range[i], err);
+			rc = add_range(ms, &v, &r.range[i], err);
 		if (rc)
 			return rc;
 	}
-	if (!ms->nr)
-		return xf_fail(err, -EPROTO,
-			       "QEMU does not say where the guest's RAM is");
-	return 0;
+	return some(ms, err);
+}
+
+static int ask_places(struct memslots *ms, struct qmp *q, struct xf_err *err)
+{
+	_cleanup_(ranges_deinit) struct ranges r = { 0 };
+	int rc = ranges_ask(&r, q, err);
+
+	for (size_t i = 0; !rc && i < r.nr; i++) {
+		const struct range *at = &r.range[i];
+
+		/* Devices have memory in all sizes, some of it moves away. */
+		if ((at->gpa | at->len) % 4096 || locate(r.range, i, q, NULL))
+			continue;
+		rc = add_slot(ms, (struct memslot){ .gpa = at->gpa,
+						    .len = at->len,
+						    .hva = at->hva,
+						    .ram_addr = at->ram_addr },
+			      err);
+	}
+	return rc ? rc : some(ms, err);
 }
 
 int memslots_from_qmp(struct memslots *ms, struct qmp *q, struct xf_err *err)
@@ -536,6 +585,18 @@ int memslots_from_qmp(struct memslots *ms, struct qmp *q, struct xf_err *err)
 
 	*ms = (struct memslots)MEMSLOTS_INIT;
 	rc = ask_qemu(ms, q, err);
+	if (rc)
+		memslots_deinit(ms);
+	return rc;
+}
+
+int memslots_places_from_qmp(struct memslots *ms, struct qmp *q,
+			     struct xf_err *err)
+{
+	int rc;
+
+	*ms = (struct memslots)MEMSLOTS_INIT;
+	rc = ask_places(ms, q, err);
 	if (rc)
 		memslots_deinit(ms);
 	return rc;

@@ -89,6 +89,13 @@ int memslots_from_pid(struct memslots *ms, pid_t pid, int timeout_ms,
 		      struct xf_err *err);
 
 /*
+ * Only where all memory lies in QEMU, that of devices and NVDIMMs, too: no
+ * files, and so no more rights than to talk to QEMU.
+ */
+int memslots_places_from_qmp(struct memslots *ms, struct qmp *q,
+			     struct xf_err *err);
+
+/*
  * A lone memory file of a guest that is gone. Always a guess: RAM below
  * @lowmem lies at gpa == offset, the rest from 4 GiB on. @lowmem 0 stands for
  * MEMSLOT_LOWMEM_Q35 if the file exceeds 2.75 GiB, else for all of it.

@@ -54,6 +54,7 @@
 #define KVM_MINOR	232	/* of /dev/kvm */
 #define RING_OFFSET	(64 * XFTD_PAGE) /* of the ring in a vCPU's mapping */
 #define RING_ENTRIES	4096	/* unless told otherwise */
+#define RESET_IP	0xfff0	/* with a base at the end of 32 bits */
 #define NR_SPACES	2	/* address spaces: normal, SMM */
 #define NR_SLOTS	512	/* in each; QEMU has a few dozen */
 #define KICK		(SIGRTMAX - 1)
@@ -703,6 +704,17 @@ static int log_get(const struct kvm_dirty_log *log)
 	return ok ? 0 : -1;
 }
 
+/* No vCPU runs. The recorder knows nothing of the guest that begins. */
+static void reset(void)
+{
+	pthread_mutex_lock(&lock);
+	if (armed)
+		harvest(NULL, false);
+	for_each_vcpu(v)
+		out_reset(&v->out);
+	pthread_mutex_unlock(&lock);
+}
+
 /* What is ours is not there for QEMU. */
 static bool is_ours(unsigned long cap)
 {
@@ -772,6 +784,9 @@ int ioctl(int fd, unsigned long request, ...)
 		return 0;
 	if (fd == vm && fd >= 0)
 		return vm_ioctl(request, arg);
+	if (request == KVM_SET_REGS &&
+	    ((const struct kvm_regs *)arg)->rip == RESET_IP)
+		reset();
 	rc = kvm(fd, request, arg);
 	if (request == KVM_CREATE_VM && rc >= 0)
 		vm_created(rc);

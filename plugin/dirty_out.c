@@ -143,6 +143,12 @@ static struct out_point point(const struct out *o)
 void out_start(struct out *o)
 {
 	o->since = point(o);
+	o->reset = 0;
+}
+
+void out_reset(struct out *o)
+{
+	o->reset = XFTD_AFTER_RESET;
 }
 
 void out_begin(struct out *o)
@@ -162,7 +168,7 @@ bool out_add(struct out *o, uint64_t gpa)
 		return false;
 	o->record[(o->head + o->nr++) % XFTD_RING] =
 		(struct xftd_record){ .addr = gpa,
-				      .flags = XFTD_HARVESTED,
+				      .flags = XFTD_HARVESTED | o->reset,
 				      .seq = o->source->done };
 	return true;
 }

@@ -37,6 +37,7 @@ struct out {
 	struct xftd_record *record;
 	uint64_t head;		/* published */
 	uint32_t nr;		/* records behind it, not published yet */
+	uint8_t reset;		/* XFTD_AFTER_RESET if the guest was, else 0 */
 	uint64_t stuck;		/* tail + 1 when waiting was of no use */
 	uint64_t hva;		/* xftd_in.head_hva that is watched */
 	const uint64_t *word;	/* our own mapping of it */
@@ -61,6 +62,8 @@ void out_init(struct out *o, const struct out_file *f, uint32_t vcpu);
 int out_watch(struct out *o);
 /* Recording begins. */
 void out_start(struct out *o);
+/* The guest was reset; what it wrote before was added. */
+void out_reset(struct out *o);
 
 void out_begin(struct out *o);
 /* False: there is no room. */

@@ -49,6 +49,8 @@
 /* A page beyond that much RAM is told as often as it leaves the cache. */
 #define MAX_RAM_PAGES	(1ull << 28)
 #define NO_PAGE		UINT64_MAX
+/* Where a processor begins; nobody else has code there. */
+#define RESET_VECTOR	0xfffffff0ull
 /* Instructions behind a VMRUN that are remembered; hypervisors have one. */
 #define MAX_VMRUNS	16
 /* As many as the processor's own log has. */
@@ -63,6 +65,7 @@ struct cached {
 struct vcpu {
 	struct cached cache[CACHE_PAGES];
 	uint64_t filling;	/* 1 ... MAX_FILLING */
+	uint32_t start;		/* of the plugin, when the cache was begun */
 	uint64_t round;		/* first writes are counted anew in each */
 	uint64_t harvest;	/* of the plugin, when round began */
 	uint64_t pos;		/* of the trace ring, when round began */
@@ -86,6 +89,8 @@ static struct {
 	uint32_t mode;		/* enum xftd_mode; release */
 	uint32_t seq;		/* carried out */
 	uint64_t harvest;	/* counts requests with a mode */
+	uint32_t start;		/* counts beginnings of a recording */
+	uint32_t reset;		/* XFTD_AFTER_RESET if it was, else 0 */
 	uint64_t behind_vmrun[MAX_VMRUNS];
 	pthread_once_t thread_once;
 } d = { .thread_once = PTHREAD_ONCE_INIT };
@@ -149,7 +154,7 @@ static bool tell(struct vcpu *v, uint32_t mode, uint64_t addr, uint64_t pc,
 		.pos = v->head ? load_relaxed(v->head) : 0,
 		.time_ns = now_ns(),
 		.seq = load_relaxed(&d.seq),
-		.flags = XFTD_RAM_ADDR,
+		.flags = XFTD_RAM_ADDR | load_relaxed(&d.reset),
 		.size_shift = size_shift,
 	};
 	/* Release: the record is there. */
@@ -181,6 +186,10 @@ static bool is_round(const struct vcpu *v, uint32_t mode)
 
 static void begin_round(struct vcpu *v, uint32_t mode)
 {
+	/* The guest may be another state of the machine, which was loaded. */
+	if (v->start != load_relaxed(&d.start))
+		empty_cache(v);
+	v->start = load_relaxed(&d.start);
 	v->round++;
 	v->harvest = load_relaxed(&d.harvest);
 	v->pos = v->head ? load_relaxed(v->head) : 0;
@@ -298,6 +307,14 @@ static void on_flush(unsigned int nr, void *unused)
 {
 	if (nr < d.nr_vcpus)
 		empty_cache(&d.vcpu[nr]);
+}
+
+/* Of the one vCPU that begins then; the others wait for it. */
+static void on_reset(unsigned int nr, void *unused)
+{
+	for (uint32_t i = 0; i < d.nr_vcpus; i++)
+		empty_cache(&d.vcpu[i]);
+	store_relaxed(&d.reset, XFTD_AFTER_RESET);
 }
 
 /* ---- translation ---- */
@@ -482,6 +499,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (effect != NONE || (!i && is_behind_vmrun(vaddr)))
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn, on_flush, QEMU_CB_NO_REGS, NULL);
+		if (vaddr == RESET_VECTOR)
+			qemu_plugin_register_vcpu_insn_exec_cb(
+				insn, on_reset, QEMU_CB_NO_REGS, NULL);
 		watch_stores(insn, code.byte, vaddr);
 	}
 }
@@ -552,6 +572,10 @@ static int carry_out(uint32_t seq)
 	}
 	store_relaxed(&d.seq, seq);
 	store_relaxed(&d.harvest, d.harvest + 1);
+	if (old == XFTD_OFF) {
+		store_relaxed(&d.start, d.start + 1);
+		store_relaxed(&d.reset, 0);
+	}
 	set_mode(mode);
 	d.source->message[0] = '\0';
 	return 0;

@@ -16,6 +16,8 @@
 #include "target.h"
 #include "traces.h"
 
+#define QMP_MS 5000
+
 static int check_id(const struct target *t, struct xf_err *err)
 {
 	if (state_name_ok(t->id))
@@ -97,7 +99,7 @@ static int open_dirty(const char *text, const struct target *t,
 			       "--dirty: '%s' is not first, calls or all",
 			       text);
 	rc = dirty_open(d, t->pid, err);
-	rc = rc ? rc : dirtytrace_learn_slots(d, t, err);
+	rc = rc ? rc : dirtytrace_learn_slots(d, t, QMP_MS, err);
 	if (rc)
 		return xf_prefix(err, rc, "--dirty");
 	if (!*text)

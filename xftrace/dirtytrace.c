@@ -19,13 +19,14 @@
 #define BATCH	      1024	/* records of a chunk, at most */
 #define MAX_NAMES     (1u << 16)
 #define BUCKETS	      (1u << 17)
-#define QMP_MS	      5000
-#define SLOTS_NS      1000000000ull
+/* For the recorder; meanwhile nobody reads the rings. */
+#define LEARN_MS      250
+#define LEARN_NS      1000000000ull
 /* What one call moves, so that a guest that writes fast keeps nobody here. */
 #define MAX_BATCHES   ((int)(2 * XFTD_RING / BATCH))
 
 int dirtytrace_learn_slots(struct dirty *d, const struct target *t,
-			   struct xf_err *err)
+			   int timeout_ms, struct xf_err *err)
 {
 	_cleanup_(memslots_deinit) struct memslots ms = MEMSLOTS_INIT;
 	_cleanup_(qmp_close) struct qmp q = QMP_INIT;
@@ -35,9 +36,20 @@ int dirtytrace_learn_slots(struct dirty *d, const struct target *t,
 		return xf_fail(err, -ENOTSUP,
 			       "--dirty needs QEMU's QMP socket: give it one "
 			       "with -qmp unix:PATH,server=on,wait=off");
-	rc = qmp_open(&q, t->qmp_path, QMP_MS, err);
-	rc = rc ? rc : memslots_from_qmp(&ms, &q, err);
+	rc = qmp_open(&q, t->qmp_path, timeout_ms, err);
+	rc = rc ? rc : memslots_places_from_qmp(&ms, &q, err);
 	return rc ? rc : dirty_set_slots(d, &ms, err);
+}
+
+/* What an earlier session has left there is none of this one. */
+static void skip_old(struct dirtytrace *dt)
+{
+	struct xftd_record rec[BATCH];
+
+	for (uint32_t i = 0; i < dt->d->nr_vcpus; i++)
+		for (int n = 0; n < MAX_BATCHES; n++)
+			if (!dirty_read(dt->d, i, rec, BATCH))
+				break;
 }
 
 static int start(struct dirtytrace *dt, const struct ring *rings,
@@ -56,6 +68,7 @@ static int start(struct dirtytrace *dt, const struct ring *rings,
 		dt->d->head_gpa[r->cpu] = r->head_gpa;
 		dt->sub_shift[r->cpu] = r->sub_shift;
 	}
+	skip_old(dt);
 	dt->lost_before = dirty_lost(dt->d);
 	return dirty_request(dt->d, dt->wish.mode,
 			     dt->wish.interval_ns / 1000000, err);
@@ -119,12 +132,13 @@ json_t *dirtytrace_status(const struct dirtytrace *dt)
 {
 	if (!dirtytrace_is_on(dt))
 		return NULL;
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "source",
+	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "source",
 			 dt->d->name, "mode",
 			 dirtytrace_mode_name(dt->wish.mode), "exact",
 			 dirty_is_exact(dt->d->kind), "records",
 			 (json_int_t)dt->records, "lost",
-			 (json_int_t)dirtytrace_lost(dt), "harvests",
+			 (json_int_t)dirtytrace_lost(dt), "unplaced",
+			 (json_int_t)dt->unplaced, "harvests",
 			 (json_int_t)dt->harvests);
 }
 
@@ -167,9 +181,7 @@ static void describe(struct dirtytrace *dt, const struct xftd_record *r,
 	char text[sizeof(dt->names->text)] = "";
 	struct page_what what = { 0 };
 
-	if (r->flags & XFTD_RAM_ADDR)
-		dt->strange = true;
-	else
+	if (!(r->flags & XFTD_NO_GPA))
 		pages_ask(&dt->pages, r->addr, &what);
 	what.name[sizeof(what.name) - 1] = '\0';
 	snprintf(text, sizeof(text), "%s", what.name);
@@ -220,12 +232,46 @@ static int put_names(struct dirtytrace *dt, struct journal *j,
 	return journal_put(j, TRACE_NAMES, text, strlen(text), err);
 }
 
+/*
+ * Memory that was plugged in: QEMU tells where it is. If it does not, it is not
+ * asked at each turn.
+ */
+static void place(struct dirtytrace *dt, struct xftd_record *rec, size_t nr)
+{
+	size_t left = dirty_place(dt->d, rec, nr);
+	uint64_t now = left ? monotonic_ns() : 0;
+
+	if (left && now >= dt->next_learn_ns) {
+		if (!dirtytrace_learn_slots(dt->d, dt->t, LEARN_MS, NULL))
+			left = dirty_place(dt->d, rec, nr);
+		dt->next_learn_ns = left ? now + LEARN_NS : now;
+	}
+	dt->unplaced += left;
+}
+
+/*
+ * After a reset there is another guest, of which nothing is known; it becomes a
+ * session of its own.
+ */
+static size_t read_records(struct dirtytrace *dt, uint32_t vcpu,
+			   struct xftd_record *rec)
+{
+	size_t nr = dirty_read(dt->d, vcpu, rec, BATCH), kept = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (!(rec[i].flags & XFTD_AFTER_RESET))
+			rec[kept++] = rec[i];
+	dt->after_reset += nr - kept;
+	place(dt, rec, kept);
+	return kept;
+}
+
 /* A batch of one vCPU: 1, or 0 when there is none. */
 static int read_batch(struct dirtytrace *dt, uint32_t vcpu, struct journal *j,
 		      uint32_t session, struct xf_err *err)
 {
 	struct xftd_record rec[BATCH];
-	size_t nr = dirty_read(dt->d, vcpu, rec, BATCH);
+	size_t nr = read_records(dt, vcpu, rec);
 	struct trace_dirty head = {
 		.session = session,
 		.vcpu = vcpu,
@@ -257,11 +303,6 @@ static void harvest(struct dirtytrace *dt)
 {
 	uint64_t now = monotonic_ns();
 
-	if (dt->strange && now >= dt->next_slots_ns) {
-		(void)dirtytrace_learn_slots(dt->d, dt->t, NULL);
-		dt->next_slots_ns = now + SLOTS_NS;
-		dt->strange = false;
-	}
 	/* Harvested sources do it by themselves, at the interval they know. */
 	if (!dirty_is_exact(dt->d->kind) || dt->wish.mode != XFTD_FIRST ||
 	    now < dt->next_harvest_ns)
@@ -284,11 +325,9 @@ int dirtytrace_read(struct dirtytrace *dt, struct journal *j, uint32_t session,
 		if (rc < 0)
 			return rc;
 	}
-	if (dirty_is_gone(dt->d)) {
-		dirtytrace_stop(dt);
+	if (dirty_is_gone(dt->d))
 		return xf_fail(err, -EPIPE, "the source of dirty pages in QEMU "
 					    "has gone silent");
-	}
 	harvest(dt);
 	return 0;
 }

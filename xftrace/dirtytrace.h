@@ -41,11 +41,12 @@ struct dirtytrace {
 	struct trace_dirty_record *room; /* owned */
 	uint32_t sub_shift[XFTD_MAX_VCPUS];
 	uint64_t next_harvest_ns;
-	uint64_t next_slots_ns;	/* QEMU is not asked more often than that */
+	uint64_t next_learn_ns;	/* QEMU is not asked before, if it was in vain */
 	uint64_t records;
 	uint64_t harvests;	/* asked for by us, and done */
 	uint64_t lost_before;	/* by earlier users of the source */
-	bool strange;		/* an address that no slot has was seen */
+	uint64_t unplaced;	/* records whose place QEMU did not tell */
+	uint64_t after_reset;	/* left out: of a guest that is another one */
 	struct dirtytrace_name {
 		char text[PAGES_NAME + 32];
 	} *names;		/* owned; the session's, from 1 on */
@@ -68,7 +69,7 @@ int dirtytrace_start(struct dirtytrace *dt, struct target *t,
 
 /*
  * Move what there is into the journal. -ENOSPC: the store is full. -EPIPE: the
- * source has gone; this is off then.
+ * source has gone; stop it then.
  */
 int dirtytrace_read(struct dirtytrace *dt, struct journal *j, uint32_t session,
 		    struct xf_err *err);
@@ -82,13 +83,9 @@ void dirtytrace_stop(struct dirtytrace *dt);
 /* For status: source, mode, what was recorded; NULL: it is off. */
 json_t *dirtytrace_status(const struct dirtytrace *dt);
 
-/*
- * Ask QEMU where it has the guest's memory. Before the cage: in Landlock's the
- * memory map of another process may not be read. What is plugged in later is then
- * not known, and its pages keep QEMU's addresses.
- */
+/* Ask QEMU where it has the guest's memory. */
 int dirtytrace_learn_slots(struct dirty *d, const struct target *t,
-			   struct xf_err *err);
+			   int timeout_ms, struct xf_err *err);
 
 const char *dirtytrace_mode_name(enum xftd_mode mode);
 

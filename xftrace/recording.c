@@ -328,6 +328,26 @@ static int drain_host(struct recording *r, struct xf_err *err)
 					    err);
 }
 
+static void note_dirty(struct recording *r, uint64_t nr, const char *what)
+{
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+
+	if (!nr)
+		return;
+	buf_printf(&b, "%" PRIu64 " dirty pages %s", nr, what);
+	buf_putc(&b, '\0');
+	recording_note(r, NULL, b.data);
+}
+
+static void stop_dirty(struct recording *r)
+{
+	note_dirty(r, r->dirty.unplaced, "lie in memory that was plugged in, "
+		   "and QEMU did not tell where it is");
+	note_dirty(r, r->dirty.after_reset, "of the time after the guest was "
+		   "reset, before its module came back, are left out");
+	dirtytrace_stop(&r->dirty);
+}
+
 /* It may end before the guest does; then the trace goes on without it. */
 static int drain_dirty(struct recording *r, struct xf_err *err)
 {
@@ -337,6 +357,7 @@ static int drain_dirty(struct recording *r, struct xf_err *err)
 
 	if (rc == -EPIPE) {
 		recording_note(r, NULL, why.msg);
+		stop_dirty(r);
 		return 0;
 	}
 	return rc ? xf_fail(err, rc, "%s", why.msg) : 0;
@@ -648,7 +669,7 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	if (rings_are_its(r))
 		(void)drain(r, NULL);
 	end_host(r);
-	dirtytrace_stop(&r->dirty);
+	stop_dirty(r);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
 	/*
@@ -735,6 +756,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 	if (r->stopped && !r->full)
 		check_ends(r);
 	end_host(r);
+	stop_dirty(r);
 	/* Modules that were loaded meanwhile have names now. */
 	if (r->stopped && !r->full && r->t->symbols) {
 		size_t known = r->t->symbols->nr;

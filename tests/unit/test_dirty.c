@@ -147,6 +147,11 @@ static void test_talk(void **state)
 	assert_true(r[1].addr == 4 * GIB + 8 && !r[1].flags);
 	assert_true(r[2].addr == 5 * GIB && r[2].flags == XFTD_RAM_ADDR);
 	assert_true(r[3].addr == 9 * GIB && !r[3].flags);
+	assert_int_equal(dirty_place(&d, r, 4), 1);
+	ms.slot[1].len = 3 * GIB;
+	assert_int_equal(dirty_set_slots(&d, &ms, &err), 0);
+	assert_int_equal(dirty_place(&d, r, 4), 0);
+	assert_true(r[2].addr == 6 * GIB && !r[2].flags);
 	assert_int_equal(dirty_read(&d, 0, r, 4), 0);
 	assert_int_equal(dirty_read(&d, 1, r, 4), 0);
 	/* Around the end of the ring. */

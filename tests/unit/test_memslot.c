@@ -204,8 +204,11 @@ static void serve_recorded(int fd, void *arg)
 	}
 }
 
-static int from_recorded(struct recorded *c, struct memslots *ms,
-			 struct xf_err *err)
+typedef int (*slots_fn)(struct memslots *ms, struct qmp *q,
+			struct xf_err *err);
+
+static int ask_recorded(struct recorded *c, slots_fn ask, struct memslots *ms,
+			struct xf_err *err)
 {
 	_cleanup_(qmp_close) struct qmp q = QMP_INIT;
 	struct fake_qmp f;
@@ -216,10 +219,16 @@ static int from_recorded(struct recorded *c, struct memslots *ms,
 			ram_create(&c->ram[i]);
 	fake_qmp_start(&f, serve_recorded, c);
 	assert_int_equal(qmp_open(&q, f.path, TIMEOUT_MS, err), 0);
-	rc = memslots_from_qmp(ms, &q, err);
+	rc = ask(ms, &q, err);
 	qmp_close(&q);
 	fake_qmp_stop(&f);
 	return rc;
+}
+
+static int from_recorded(struct recorded *c, struct memslots *ms,
+			 struct xf_err *err)
+{
+	return ask_recorded(c, memslots_from_qmp, ms, err);
 }
 
 static void forget(struct recorded *c)
@@ -231,6 +240,31 @@ static void forget(struct recorded *c)
 		if (c->ram[i].fd >= 0)
 			close(c->ram[i].fd);
 	}
+}
+
+/* Private memory and a device's are places, too; what has moved is none. */
+static void test_places(void **state)
+{
+	struct recorded c = {
+		.mtree = CPU_VIEW Q35_DIMM,
+		.ram = { RAM("m0", 512 * MIB, MAP_PRIVATE | MAP_ANONYMOUS),
+			 RAM("vga.vram", 64 * MIB, MAP_SHARED) },
+		.gpa = { 0, 0xf4000000 },
+	};
+	_cleanup_(memslots_deinit) struct memslots ms = MEMSLOTS_INIT;
+	struct xf_err err;
+
+	assert_int_equal(ask_recorded(&c, memslots_places_from_qmp, &ms, &err),
+			 0);
+	assert_int_equal(ms.nr, 3);
+	assert_int_equal(ms.nr_files, 0);
+	assert_int_equal(ms.slot[1].gpa, MIB);
+	assert_true(ms.slot[1].hva == (uintptr_t)c.ram[0].addr + MIB);
+	assert_int_equal(ms.slot[2].gpa, 0xf4000000);
+	assert_int_equal(ms.slot[2].len, 64 * MIB);
+	assert_true(ms.slot[2].hva == (uintptr_t)c.ram[1].addr);
+	assert_true(ms.slot[2].ram_addr == MEMSLOT_NO_RAM_ADDR);
+	forget(&c);
 }
 
 static void test_recorded(void **state)
@@ -832,6 +866,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_recorded_bad),
 		cmocka_unit_test(test_recorded_noise),
 		cmocka_unit_test(test_from_file),

@@ -39,6 +39,7 @@ static struct vmm {
 /* What was reported since begin(). */
 static unsigned int seen[VMM_MAX_CPUS][NR_PAGES];
 static uint64_t strays;		/* reports that make no sense */
+static uint8_t reset;		/* XFTD_AFTER_RESET, if they should have it */
 /* intervals(): page VMM_FIRST + i is written at i + 1, i + 1 + period, ... */
 static uint64_t period;
 static uint64_t wrong, widest;
@@ -185,7 +186,8 @@ static uint64_t drain(void)
 				uint64_t page = r[i].addr / VMM_PAGE;
 
 				if (page >= NR_PAGES || r[i].addr % VMM_PAGE ||
-				    !(r[i].flags & XFTD_HARVESTED)) {
+				    !(r[i].flags & XFTD_HARVESTED) ||
+				    (r[i].flags ^ reset) & XFTD_AFTER_RESET) {
 					strays++;
 					continue;
 				}
@@ -377,6 +379,26 @@ static void qemu_moves(void)
 	result(exact(0, 500, 1, 600, 1, 1), "pages of before it and after it");
 }
 
+/* The same pages are another guest's then. */
+static void resets(void)
+{
+	begin(0);
+	guest_write(0, 500, 1, 300, 1, VMM_WRITE);
+	result(!order(VMM_RESET).status, "a guest is reset");
+	drain();
+	result(exact(0, 500, 1, 300, 1, 1), "pages of before it are told so");
+	guest_write(0, 900, 1, 300, 1, VMM_WRITE);
+	reset = XFTD_AFTER_RESET;
+	harvest();
+	result(exact(0, 900, 1, 300, 1, 1), "and those of after it");
+	reset = 0;
+	request(XFTD_OFF, 0);
+	request(XFTD_FIRST, 0);
+	guest_write(0, 1300, 1, 300, 1, VMM_WRITE);
+	harvest();
+	result(exact(0, 1300, 1, 300, 1, 1), "a recorder that begins anew");
+}
+
 /* Nobody reads what is reported. */
 static void no_room(void)
 {
@@ -471,6 +493,7 @@ static const struct test {
 	{ "intervals", intervals, 1, false },
 	{ "qemu_logs", qemu_logs, 1, false },
 	{ "qemu_moves", qemu_moves, 1, false },
+	{ "resets", resets, 1, false },
 	{ "no_room", no_room, 1, false },
 	{ "orphaned", orphaned, 1, false },
 	{ "twice", twice, 1, true },

@@ -178,6 +178,14 @@ static void start(const struct vmm_order *o)
 		die("thread");
 }
 
+/* The registers that a processor begins with; a write brings its own. */
+static int reset(struct cpu *c)
+{
+	struct kvm_regs r = { .rip = 0xfff0, .rflags = 2 };
+
+	return ioctl(c->fd, KVM_SET_REGS, &r) ? -errno : 0;
+}
+
 static void carry_out(const struct vmm_order *o, struct vmm_answer *a, void *bits)
 {
 	struct kvm_dirty_log get = { .dirty_bitmap = bits };
@@ -206,6 +214,9 @@ static void carry_out(const struct vmm_order *o, struct vmm_answer *a, void *bit
 	case VMM_MOVE:
 		a->status = region(0, 0);
 		a->status = a->status ? a->status : region(VMM_RAM, 0);
+		break;
+	case VMM_RESET:
+		a->status = reset(&cpus[o->cpu]);
 		break;
 	case VMM_EXTENSION:
 		a->status = ioctl(vm, KVM_CHECK_EXTENSION, o->first);

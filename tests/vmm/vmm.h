@@ -30,6 +30,7 @@ enum vmm_what {
 	VMM_LOG_OFF,
 	VMM_LOG_GET,
 	VMM_MOVE,	/* take the RAM out of the guest, and put it back */
+	VMM_RESET,	/* what QEMU does to a vCPU then, and back */
 	VMM_EXTENSION,	/* first: what does KVM say of it */
 };
 
