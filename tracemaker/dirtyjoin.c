@@ -51,7 +51,7 @@ void dirty_describe(const struct trace_dirty_record *rec,
 	const char *name = trace_page_name(s, rec->name);
 	struct sym sym;
 
-	if (rec->flags & XFTD_RAM_ADDR) {
+	if (rec->flags & XFTD_NO_GPA) {
 		buf_puts(out, "memory that was plugged in");
 		return;
 	}
@@ -134,6 +134,12 @@ bool dirty_is_tracer(const struct trace_dirty_record *rec, struct names *names)
 		is_patch_site(rec, names));
 }
 
+/* Chunks are never empty. */
+static const struct trace_dirty_record *first_of(const struct trace_writer *w)
+{
+	return (const void *)(w->chunks[0] + 1);
+}
+
 static const struct trace_writer *first_writer(const struct trace *t,
 					       const struct trace_session *s)
 {
@@ -148,15 +154,27 @@ bool dirty_is_in_session(const struct trace *t, const struct trace_session *s)
 	return first_writer(t, s);
 }
 
-/* A session has one source, and chunks are never empty. */
+uint64_t dirty_first_ns(const struct trace *t, const struct trace_session *s)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < t->nr_writers; i++) {
+		const struct trace_writer *w = &t->writers[i];
+
+		if (w->session == s->number &&
+		    (!ns || first_of(w)->time_ns < ns))
+			ns = first_of(w)->time_ns;
+	}
+	return ns;
+}
+
+/* A session has one source. */
 bool dirty_is_exact_session(const struct trace *t,
 			    const struct trace_session *s)
 {
 	const struct trace_writer *w = first_writer(t, s);
-	const struct trace_dirty_record *r =
-		w ? (const void *)(w->chunks[0] + 1) : NULL;
 
-	return !r || !(r->flags & XFTD_HARVESTED);
+	return !w || !(first_of(w)->flags & XFTD_HARVESTED);
 }
 
 void dirtyjoin_init(struct dirtyjoin *j, const struct trace *t,

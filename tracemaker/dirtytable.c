@@ -17,7 +17,6 @@ struct row {
 	uint64_t writes;
 	uint64_t pages;		/* different ones */
 	uint64_t fresh;		/* by time: of these, never written before */
-	uint64_t seen;		/* a page: the interval it was last seen in */
 	uint64_t func;		/* a page: who wrote it, 0: nobody traced */
 	bool several;		/* or others, too */
 	bool bad;		/* nobody should */
@@ -99,28 +98,16 @@ static void count(struct row *row, const struct dirty_page *d, bool tracer)
 		row->width_us = d->rec->width_us;
 }
 
+/* From 1 on. Those of a hostile trace may lie before its beginning. */
 static uint64_t interval_of(struct table *t, const struct dirty_page *d)
 {
-	/* vCPUs are only about in step: nothing is before the beginning. */
 	return d->rec->time_ns <= t->first_ns ? 1 :
 		       (d->rec->time_ns - t->first_ns) /
 			       query_of(t)->interval_ns + 1;
 }
 
-static void count_time(struct table *t, const struct dirty_page *d,
-		       struct row *page)
-{
-	uint64_t now = interval_of(t, d);
-	struct row *row = row_of(&t->rows, now, 0);
-
-	count(row, d, true);
-	row->fresh += page->writes == 1;
-	row->pages += page->seen != now;
-	page->seen = now;
-}
-
-static void count_group(struct table *t, const struct dirty_page *d,
-			uint64_t a, uint64_t b, bool tracer)
+static struct row *count_group(struct table *t, const struct dirty_page *d,
+			       uint64_t a, uint64_t b, bool tracer)
 {
 	struct row *pair = row_of(&t->pairs, a ^ b << 32,
 				  d->rec->addr >> PAGE_SHIFT);
@@ -128,6 +115,7 @@ static void count_group(struct table *t, const struct dirty_page *d,
 
 	row->pages += !pair->writes++;
 	count(row, d, tracer);
+	return row;
 }
 
 static const char *func_name(struct table *t, uint64_t func)
@@ -168,6 +156,16 @@ static void put_json_write(struct table *t, const struct dirty_page *d,
 	buf_deinit(&what);
 }
 
+/* How wide the interval was, if it was harvested. */
+static void put_within(struct buf *b, uint32_t width_us)
+{
+	if (width_us == UINT32_MAX)
+		buf_puts(b, "  (who knows when)");
+	else if (width_us)
+		buf_printf(b, "  (within %" PRIu32 ".%03" PRIu32 " ms)",
+			   width_us / 1000, width_us % 1000);
+}
+
 static void put_write(struct table *t, const struct dirty_page *d,
 		      const struct call *c, bool bad)
 {
@@ -183,6 +181,7 @@ static void put_write(struct table *t, const struct dirty_page *d,
 			   us / 1000000, us % 1000000, d->vcpu, d->rec->addr);
 		buf_printf(b, "%-24s  ", func_name(t, c ? c->func : 0));
 		dirty_describe(d->rec, t->e.session, b);
+		put_within(b, d->rec->width_us);
 		buf_putc(b, '\n');
 	}
 	sink_flush(t->e.sink, false);
@@ -194,12 +193,10 @@ static void table_dirty(struct emitter *e, const struct dirty_page *d,
 	struct table *t = (struct table *)e;
 	bool tracer = dirty_is_tracer(d->rec, &e->names);
 	/* Addresses of two kinds are not mixed up. */
-	uint64_t space = (d->rec->flags & XFTD_RAM_ADDR) + 1;
+	uint64_t space = (d->rec->flags & XFTD_NO_GPA) + 1;
 	uint64_t func = c ? c->func : 0;
 	struct row *page;
 
-	if (!t->first_ns)
-		t->first_ns = d->rec->time_ns;
 	if (tracer && !query_of(t)->tracer)
 		return;
 	if (query_of(t)->by == DIRTYTABLE_WRITE) {
@@ -215,7 +212,8 @@ static void table_dirty(struct emitter *e, const struct dirty_page *d,
 	case DIRTYTABLE_WRITE:
 		break;
 	case DIRTYTABLE_TIME:
-		count_time(t, d, page);
+		count_group(t, d, interval_of(t, d), 0, true)->fresh +=
+			page->writes == 1;
 		break;
 	case DIRTYTABLE_CALL:
 		count_group(t, d, func ?: 1, 0, tracer);
@@ -306,9 +304,7 @@ static void put_text_row(struct table *t, const struct row *row, struct buf *b)
 	case DIRTYTABLE_WRITE:
 		return;
 	}
-	if (row->width_us)
-		buf_printf(b, "  (within %" PRIu32 ".%03" PRIu32 " ms)",
-			   row->width_us / 1000, row->width_us % 1000);
+	put_within(b, row->width_us);
 	buf_putc(b, '\n');
 }
 
@@ -322,7 +318,7 @@ static void put_json_row(struct table *t, const struct row *row, struct json *j)
 	switch (q->by) {
 	case DIRTYTABLE_PAGE:
 		json_hex(j, "page", row->b << PAGE_SHIFT);
-		json_bool(j, "plugged_in", row->rec->flags & XFTD_RAM_ADDR);
+		json_bool(j, "plugged_in", row->rec->flags & XFTD_NO_GPA);
 		json_str(j, "type", dirty_type_name(row->rec->type));
 		dirty_describe(row->rec, t->e.session, &what);
 		buf_putc(&what, '\0');
@@ -371,6 +367,7 @@ static void table_begin(struct emitter *e, const struct call_stats *s)
 	const struct dirtytable_query *q = query_of(t);
 
 	t->exact = dirty_is_exact_session(e->trace, e->session);
+	t->first_ns = dirty_first_ns(e->trace, e->session);
 	t->json = (struct json){ .out = &e->sink->buf };
 	if (!q->json) {
 		buf_printf(&e->sink->buf, "# %" PRIu64 " records, %" PRIu64
@@ -418,7 +415,6 @@ static void table_end(struct emitter *e, const struct call_stats *s)
 	free(t->rows.row);
 	free(t->pairs.row);
 	t->pages = t->rows = t->pairs = (struct rows){ 0 };
-	t->first_ns = 0;
 }
 
 static void table_call(struct emitter *e, const struct call *c)

@@ -272,6 +272,33 @@ static void test_table(void **state)
 	fake_trace_close(&f);
 }
 
+/* All of one vCPU's pages may come before the other's, which began earlier. */
+static void test_times(void **state)
+{
+	struct dirtytable_query q = { .by = DIRTYTABLE_TIME,
+				      .interval_ns = 1000 };
+	_cleanup_free_ char *text = NULL;
+	struct chunk c = chunk_of(3);
+	struct fake_trace f;
+
+	open_calls(&f, "T5:cat a0( a0)");
+	for (int i = 0; i < 3; i++)
+		c.rec[i] = page(i == 1 ? 0x2000 : 0x1000, AT(2));
+	c.rec[0].time_ns = c.rec[1].time_ns = 1000;
+	c.rec[2].time_ns = 6000;
+	assert_int_equal(add(&f, &c, 3), 0);
+	c.head.vcpu = 1;
+	c.head.nr = 2;
+	c.rec[0].time_ns = 500;
+	c.rec[1] = c.rec[2];
+	assert_int_equal(add(&f, &c, 2), 0);
+	fake_trace_seal(&f);
+	text = draw(&f, &emit_dirtytable, &q);
+	assert_non_null(strstr(text, "0.000          3          2          2"));
+	assert_non_null(strstr(text, "0.000          2          1          0"));
+	fake_trace_close(&f);
+}
+
 static void test_damaged(void **state)
 {
 	struct chunk c = chunk_of(3);
@@ -314,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_harvested),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_damaged),
 	};
 
