@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bisect.h"
 #include "guestlist.h"
 #include "look.h"
 
@@ -277,19 +278,11 @@ void codemap_deinit(struct codemap *c)
 
 const struct code_range *codemap_find(const struct codemap *c, uint64_t addr)
 {
-	size_t low = 0, high = c->nr;
+	size_t n = bisect_upto(c->v, c->nr, sizeof(*c->v), addr);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (c->v[mid].addr <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low || addr - c->v[low - 1].addr >= c->v[low - 1].len)
+	if (!n || addr - c->v[n - 1].addr >= c->v[n - 1].len)
 		return NULL;
-	return &c->v[low - 1];
+	return &c->v[n - 1];
 }
 
 enum code_owner codemap_owner(const struct codemap *c, uint64_t addr)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "look.h"
+#include "unaligned.h"
 
 #define ENTRY 16	/* bytes looked at */
 
@@ -19,24 +20,17 @@ struct entries {
 static uint64_t leads_to(uint64_t addr, const uint8_t *p)
 {
 	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	uint64_t to;
-	int32_t away;
-
 	if (!memcmp(p, endbr, sizeof(endbr))) {
 		addr += sizeof(endbr);
 		p += sizeof(endbr);
 	}
-	if (p[0] == 0xe8 || p[0] == 0xe9) {
-		memcpy(&away, p + 1, sizeof(away));
-		return addr + 5 + (int64_t)away;
-	}
+	if (p[0] == 0xe8 || p[0] == 0xe9)
+		return addr + 5 + (int64_t)get_s32(p + 1);
 	/* mov $to, %rax; jmp *%rax, or push %rax; ret */
 	if (p[0] == 0x48 && p[1] == 0xb8 &&
 	    ((p[10] == 0xff && p[11] == 0xe0) ||
-	     (p[10] == 0x50 && p[11] == 0xc3))) {
-		memcpy(&to, p + 2, sizeof(to));
-		return to;
-	}
+	     (p[10] == 0x50 && p[11] == 0xc3)))
+		return get_u64(p + 2);
 	return 0;
 }
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bisect.h"
 #include "look.h"
+#include "unaligned.h"
 
 #define SITE_MAX 255	/* bytes: the lengths in the tables have 8 bits */
 #define MAX_DEPTH 3	/* of sites in what an alternative puts in */
@@ -18,22 +20,6 @@ struct code {
 	size_t len;
 	int depth;
 };
-
-static int32_t get_s32(const void *p)
-{
-	int32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get_u64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 /* ---- Instructions, as far as the kernel writes them. ---- */
 
@@ -607,22 +593,6 @@ void sites_deinit(struct sites *s)
 	*s = (struct sites)SITES_INIT;
 }
 
-/* The first site behind @addr. */
-static size_t behind(const struct sites *s, uint64_t addr)
-{
-	size_t low = 0, high = s->nr;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (s->v[mid].addr <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 /*
  * The kernel writes a breakpoint over the first byte before it changes the
  * others. Only while it says that it does; otherwise somebody else did.
@@ -656,7 +626,8 @@ static size_t explain(const struct code *c, uint64_t from, size_t at)
 {
 	const struct sites *all = c->sites;
 	uint64_t addr = from + at;
-	size_t i = behind(all, addr), best = 0;
+	size_t i = bisect_upto(all->v, all->nr, sizeof(*all->v), addr);
+	size_t best = 0;
 
 	if (c->depth == MAX_DEPTH)
 		return 0;

@@ -7,17 +7,10 @@
 #include <stdlib.h>
 
 #include "look.h"
+#include "unaligned.h"
 
 #define CHUNK	  (256u << 10)
 #define NR_GATES  256
-
-static uint64_t word(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 /* Since 1e3ad78334a6 ("x86/syscall: Don't force use of indirect calls for
  * system calls"), 6.9 and stable: the table is for tracers only. */
@@ -90,7 +83,7 @@ static int compare(struct constants *c, uint64_t addr, size_t len,
 		if (!memcmp(was + at, room + at, 8) ||
 		    addr + at - c->skip.addr < c->skip.len)
 			continue;
-		say_word(c->l, addr + at, word(was + at), word(room + at));
+		say_word(c->l, addr + at, get_u64(was + at), get_u64(room + at));
 	}
 	return 0;
 }

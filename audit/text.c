@@ -7,6 +7,7 @@
 
 #include "look.h"
 #include "sites.h"
+#include "unaligned.h"
 
 #define CHUNK	  (1u << 20)	/* bytes of text compared at a time */
 #define MARGIN	  256u		/* on both sides: no site is longer */
@@ -38,21 +39,19 @@ static bool is_dispatch(struct look *l, const struct sym *s, uint64_t addr,
 			const uint8_t *was, const uint8_t *now)
 {
 	for (int back = 1; back <= 4; back++) {
-		int32_t a, b;
-		uint64_t next = addr - back + 5;
+		uint64_t next = addr - back + 5, before, after;
 		struct sym called;
 
 		if (was[-back] != 0xe8 && was[-back] != 0xe9)
 			continue;
 		if (now[-back] != was[-back])
 			continue;
-		memcpy(&a, was - back + 1, sizeof(a));
-		memcpy(&b, now - back + 1, sizeof(b));
-		if (!symtab_at(l->g->symbols, next + (int64_t)a, &called) ||
-		    called.addr != next + (int64_t)a)
+		before = next + (int64_t)get_s32(was - back + 1);
+		after = next + (int64_t)get_s32(now - back + 1);
+		if (!symtab_at(l->g->symbols, before, &called) ||
+		    called.addr != before)
 			continue;
-		say_dispatch(l, s, addr - back, next + (int64_t)a,
-			     next + (int64_t)b);
+		say_dispatch(l, s, addr - back, before, after);
 		return true;
 	}
 	return false;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bisect.h"
+
 #define PAGE		4096ull
 #define KERNEL_HALF	(1ull << 63)
 /* Stacks come and go with their tasks, but looking for them takes a while. */
@@ -147,20 +149,12 @@ void pages_seal(struct pages *p)
 
 static const struct pages_part *find_part(const struct pages *p, uint64_t gpa)
 {
-	size_t low = 0, high = p->nr_parts;
+	size_t n = bisect_upto(p->part, p->nr_parts, sizeof(*p->part), gpa);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (p->part[mid].gpa <= gpa)
-			low = mid + 1;
-		else
-			high = mid;
-	}
 	/* A small part may lie within a large one: the innermost counts. */
-	for (int i = 0; i < 8 && low-- > 0; i++)
-		if (gpa - p->part[low].gpa < p->part[low].len)
-			return &p->part[low];
+	for (int i = 0; i < 8 && n-- > 0; i++)
+		if (gpa - p->part[n].gpa < p->part[n].len)
+			return &p->part[n];
 	return NULL;
 }
 

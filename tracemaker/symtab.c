@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "bisect.h"
+
 #define PAGE_SIZE 4096u
 
 enum {
@@ -399,47 +401,32 @@ static void answer(const struct symtab *st, size_t i, struct sym *ret)
 
 bool symtab_at(const struct symtab *st, uint64_t addr, struct sym *ret)
 {
-	size_t lo = 0, hi = st->nr_text;
+	size_t n = bisect_upto(st->text_addr, st->nr_text,
+			       sizeof(*st->text_addr), addr);
 	const struct symtab_entry *e;
 
 	assert(st->nr == st->nr_sealed);
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (st->text_addr[mid] <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!n)
 		return false;
-	e = &st->entries[st->text_entry[lo - 1]];
+	e = &st->entries[st->text_entry[n - 1]];
 	if (addr - e->addr >= e->size)
 		return false;
-	answer(st, st->text_entry[lo - 1], ret);
+	answer(st, st->text_entry[n - 1], ret);
 	return true;
 }
 
 bool symtab_near(const struct symtab *st, uint64_t addr, struct sym *ret)
 {
-	size_t lo = 0, hi = st->nr;
+	size_t n = bisect_upto(st->entries, st->nr, sizeof(*st->entries), addr);
 
 	assert(st->nr == st->nr_sealed);
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (st->entries[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!n)
 		return false;
 	/* The best of several names is the first. */
-	lo--;
-	while (lo && st->entries[lo - 1].addr == st->entries[lo].addr)
-		lo--;
-	answer(st, lo, ret);
+	n--;
+	while (n && st->entries[n - 1].addr == st->entries[n].addr)
+		n--;
+	answer(st, n, ret);
 	return true;
 }
 

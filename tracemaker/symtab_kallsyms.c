@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "cursor.h"
+#include "unaligned.h"
 
 #define NAMES_MAX   (16u << 20) /* bytes of a table; real ones take 4 MiB */
 #define IMAGE_STEPS (1u << 26)	/* names walked while looking */
@@ -13,22 +14,6 @@
 static uint16_t u16_at(const uint8_t *p)
 {
 	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t u32_at(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t u64_at(const uint8_t *p)
-{
-	uint64_t v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
@@ -114,14 +99,14 @@ static size_t expand(const struct tokens *t, const uint8_t *bytes, size_t nr,
  */
 static bool is_absolute_percpu(const struct kallsyms *k)
 {
-	return u32_at((const uint8_t *)k->offsets + (k->nr - 1) * (size_t)4) >>
+	return get_u32((const uint8_t *)k->offsets + (k->nr - 1) * (size_t)4) >>
 	       31;
 }
 
 static uint64_t address(const struct kallsyms *k, bool absolute_percpu,
 			size_t i)
 {
-	uint32_t off = u32_at((const uint8_t *)k->offsets + i * 4);
+	uint32_t off = get_u32((const uint8_t *)k->offsets + i * 4);
 
 	if (!absolute_percpu)
 		return k->relative_base + off;
@@ -265,8 +250,8 @@ static const uint8_t *find_names(const uint8_t *image, const struct tokens *t,
 		struct cursor c = cursor_of(p, end - p);
 
 		/* Fewer could be anything, and no kernel has so few. */
-		k->nr = u32_at(p - 8);
-		if (k->nr <= MARKER_STEP || k->nr > SYMTAB_MAX || u32_at(p - 4))
+		k->nr = get_u32(p - 8);
+		if (k->nr <= MARKER_STEP || k->nr > SYMTAB_MAX || get_u32(p - 4))
 			continue;
 		if (plausible_name(c, t) && check_names(c, k, &steps))
 			return p - 8;
@@ -286,7 +271,7 @@ static bool check_offsets(const uint8_t *image, size_t len, size_t off,
 		return false;
 	k->offsets = image + off;
 	k->offsets_len = (size_t)k->nr * 4;
-	k->relative_base = u64_at(image + base);
+	k->relative_base = get_u64(image + base);
 	if (k->relative_base < SYMTAB_KERNEL_BASE || k->relative_base % 4096)
 		return false;
 	absolute_percpu = is_absolute_percpu(k);
