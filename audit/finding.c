@@ -157,6 +157,16 @@ const struct rule rules[NR_RULES] = {
 		"The guest's kernel sealed its records, and some are not as it "
 		"did: somebody wrote to the rings in guest memory.",
 	},
+	[RULE_CODE_WRITTEN] = {
+		"code-written", FINDING_ALARM, "a module wrote to kernel code",
+		"An instruction outside of the kernel's own code wrote to the "
+		"kernel's code or to its constant data.",
+	},
+	[RULE_CODE_PATCHED] = {
+		"code-patched", FINDING_HINT, "kernel code was written to",
+		"The kernel wrote to code or constant data, but not to trace, or "
+		"nobody knows which instruction did. Probes and BPF do that.",
+	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",
 		"Something that a rule needs was missing or could not be read.",

@@ -15,6 +15,7 @@
 #include "report.h"
 #include "state.h"
 #include "traces.h"
+#include "writecheck.h"
 
 static char *copy(const char *s)
 {
@@ -108,6 +109,7 @@ static int check(struct checking *c, const struct trace *t, bool recording,
 	if ((f.base || c->kernel) && open_code(c, &code))
 		f.code = &code;
 	rc = flowcheck_run(&f, &c->findings, err);
+	rc = rc ? rc : writecheck_run(t, &c->findings, err);
 	free(c->mask);
 	c->mask = rc ? NULL : buf_take(&mask);
 	return rc;
