@@ -212,7 +212,7 @@ static int ask_quickly(struct fake_btf *b, const char *type_name, const char *pa
 	double start;
 	int rc;
 
-	finish(b, &blob);
+	fake_btf_finish(b, &blob);
 	start = cpu_ms();
 	rc = ask(&blob, type_name, path, &m);
 	/* Ten times less without a sanitizer. */
