@@ -189,8 +189,7 @@ static void test_halted(void **state)
 		head = f.w->head;
 		mailbox_halt(&f.mb);
 		assert_true(mailbox_is_halted(&f.mb));
-		for (uint64_t not = n; not < n + 300; not++)
-			fake_ring_push(&f, not);
+		push(&f, &(uint64_t){ n }, 300);
 		assert_int_equal(f.w->head, head);
 		assert_int_equal(drain(&f), 0);
 		assert_int_equal(f.r.accepted, taken);
@@ -496,6 +495,7 @@ static void truncate_and_leave(struct moment *m)
 	w->sub->used = w->data + w->head - (uint64_t)w->sub;
 	w->records = w->sub->records_before + xft_ring_in_sub(w, m->f.mask);
 	w->sub = NULL;
+	w->end = 0;
 	push(&m->f, &(uint64_t){ m->n }, 1 + rnd(300));
 }
 
