@@ -40,7 +40,7 @@ static int wrong(const struct reader *r, struct xf_err *err, const char *what)
 	return xf_fail(err, -EBADMSG, "line %u: %s", r->line, what);
 }
 
-/* The next line into r->text: words with one space between them. */
+/* The next line into r->text. */
 static int next_line(struct reader *r, struct xf_err *err)
 {
 	const char *end = memchr(r->p, '\n', r->end - r->p);
@@ -58,8 +58,6 @@ static int next_line(struct reader *r, struct xf_err *err)
 	memcpy(r->text, r->p, len);
 	r->text[len] = '\0';
 	r->p = end + 1;
-	if (strstr(r->text, "  ") || r->text[0] == ' ')
-		return wrong(r, err, "more than one space");
 	return 0;
 }
 
@@ -156,6 +154,8 @@ static int read_item(struct reader *r, struct xf_err *err)
 	struct flow_item *item;
 	size_t nr;
 
+	if (strstr(r->text, "  ") || r->text[0] == ' ')
+		return wrong(r, err, "more than one space");
 	if (!take_number(r->text, &runs) || !take_number(r->text, &trees) ||
 	    !take_number(r->text, &calls))
 		return wrong(r, err, "three numbers must end it");

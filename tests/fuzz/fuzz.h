@@ -8,7 +8,7 @@
  * more than FUZZ_MEMORY allocated at a time, or takes more than FUZZ_CPU_MS.
  * What never ends is libFuzzer's to notice. At the end it says how much the
  * hungriest and the slowest input took. Files that io_open_unnamed() makes are
- * in memory (--wrap).
+ * in memory (--wrap), and what sodium_malloc() makes is as malloc()'s.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
