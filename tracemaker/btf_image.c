@@ -60,7 +60,8 @@ static int from_elf(Elf *elf, const void *build_id, size_t build_id_len,
 	}
 	if (!same)
 		return xf_fail(err, -ENOEXEC, "the build ids differ");
-	if (!blob || !blob->d_size || blob->d_size > BTF_MAX)
+	/* A section may have a size and no bytes. */
+	if (!blob || !blob->d_buf || !blob->d_size || blob->d_size > BTF_MAX)
 		return xf_fail(err, -ENODATA, "no BTF in it");
 	buf_add(ret_blob, blob->d_buf, blob->d_size);
 	return 0;
