@@ -59,6 +59,10 @@ header_sums_up() { # FILE
 			"$(total "$1" lost)" ]
 }
 
+# Were there two records for each call of so many reads, or more? Interrupts and
+# names of tasks may add to that.
+at_least() { [ "$(produced)" -ge $((2 * $1 * $(tr ';' '\n' <one | wc -l))) ]; }
+
 # One tree and no other, N times; the same as when it was but one.
 n_trees() { # FILE N
 	trees "$1" >distinct
@@ -72,12 +76,14 @@ reads() { # NAME N
 	check "$1 had + lost = written, ring by ring" accounted
 	check "$1 off" "$xft" -q off -o graph
 	check "$1 header and LOST lines say so, too" header_sums_up graph
-	# A ring holds more than 1000 reads: those cannot overrun it.
+	# A ring holds more than 1000 reads: those cannot overrun it. Where a
+	# busy host was too slow for more, the loss makes up for what is missing.
 	if [ "$2" -le 1000 ] || [ "$(total graph lost)" = 0 ]; then
 		check "$1 so many calls of __x64_sys_read, all alike" \
 			n_trees graph "$2"
 	else
-		skip "$1 the host was too slow: $(grep '^# totals' graph)"
+		check "$1 two records of each call, had or lost" at_least "$2"
+		echo "# $(grep '^# totals' graph)"
 	fi
 	rm graph
 }
@@ -89,27 +95,16 @@ lost_where() {
 	[ -s lost.status ] && diff lost.status lost.lines
 }
 
-# Interrupts and names of tasks may add to that.
-at_least() { [ "$(produced)" -ge "$1" ]; }
-
 # Two programs at once, rings of a thousand records.
 overrun() { # NAME
-	local calls=30000 leaves
-	check "$1 on, for one call" "$xft" -q on sys_getppid
-	check "$1 one call" in_guest "/tmp/work getppid 1"
-	check "$1 off" "$xft" -q off -o graph
-	trees graph >distinct
-	leaves=$(tr ';' '\n' <distinct | wc -l)
-
-	check "$1 on, small rings" "$xft" -q on --ring-size 16K sys_getppid
-	check "$1 two programs run" in_guest "/tmp/work getppid $calls &
-		/tmp/work getppid $calls & wait"
+	check "$1 on, small rings" "$xft" -q on --ring-size 16K sys_read
+	check "$1 two programs run" in_guest "/tmp/work read 10000 &
+		/tmp/work read 10000 & wait"
 	check "$1 had + lost = written, ring by ring" accounted
 	check "$1 off" "$xft" -q off -o graph
 	check "$1 header and LOST lines say so, too" header_sums_up graph
 	check "$1 LOST lines say where" lost_where
-	check "$1 two records a call were written" \
-		at_least $((2 * calls * leaves * 2))
+	check "$1 two records of each call were written" at_least 20000
 	echo "# $(produced) written, $(total graph lost) lost"
 }
 
