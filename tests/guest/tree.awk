@@ -48,44 +48,66 @@ function plant() {
 
 function bad(why) { say("! line " NR ": " why) }
 
-{
-	# "0) work-102 | ..." or "1.234567 | 0) work-102 | ..."
-	split($0, field, "|")
-	task = field[1] ~ /[)]/ ? field[1] : field[2]
-	if (task !~ "[) ]" comm "-[0-9]+ *$" || /=>/ || /==========/)
-		next
+# "0) work-102", perhaps with more before it; 0 if it is somebody else
+function pid_of(task) {
+	if (task !~ "[) ]" comm "-[0-9]+ *$" || task ~ /=>/)
+		return 0
 	match(task, /[0-9]+ *$/)
-	task = substr(task, RSTART) + 0
-	if (task != last) {
-		last = task
+	return substr(task, RSTART) + 0
+}
+
+# What a line says behind the duration; most lines say what another has said.
+function parse(text,	name) {
+	name = substr(text, 3)
+	sub(/ *\/\*.*/, "", name)
+	match(name, /^ */)
+	depths[text] = RLENGTH / 2
+	name = substr(name, RLENGTH + 1)
+	closes[text] = name ~ /^[}]/
+	opens[text] = name ~ /[{]$/
+	sub(/ \[[^]]*\]/, "", name)
+	sub(/[(].*/, "", name)
+	names[text] = name
+	left_out[text] = !closes[text] && (name ~ irq || name ~ whole)
+	hides[text] = opens[text] && name ~ below
+}
+
+{
+	# "0) work-102 | 1 us |  f();" or "1.234567 | 0) work-102 | 1 us |  f();"
+	text = $0
+	do {
+		bar = index(text, "|")
+		task = substr(text, 1, bar - 1)
+		text = substr(text, bar + 1)
+	} while (bar && !index(task, ")"))
+	if (!(task in pids))
+		pids[task] = pid_of(task)
+	if (!pids[task] || index(text, "=========="))
+		next
+	if (pids[task] != last) {
+		last = pids[task]
 		nr_out = open = 0
 		tree = ""
 		split("", count)
 		skip = skip_below = -1
 	}
 
-	text = $0
-	sub(/ *\/\*.*/, "", text)
-	sub(/.*\|  /, "", text)
-	match(text, /^ */)
-	depth = RLENGTH / 2
-	name = substr(text, RLENGTH + 1)
-	closes = name ~ /^[}]/
-	opens = name ~ /[{]$/
-	sub(/ \[[^]]*\]/, "", name)
-	sub(/[(].*/, "", name)
+	text = substr(text, index(text, "|") + 1)
+	if (!(text in depths))
+		parse(text)
+	depth = depths[text]
 
 	if (skip >= 0) {
-		if (closes && depth == skip)
+		if (closes[text] && depth == skip)
 			skip = -1
 		next
 	}
-	if (!closes && (name ~ irq || name ~ whole)) {
-		if (opens)
+	if (left_out[text]) {
+		if (opens[text])
 			skip = depth
 		next
 	}
-	if (closes) {
+	if (closes[text]) {
 		if (depth == open - 1)
 			open--
 		else
@@ -96,11 +118,11 @@ function bad(why) { say("! line " NR ": " why) }
 	}
 	if (depth != open)
 		bad("is called at depth " depth ", " open " are open")
-	open = depth + opens
+	open = depth + opens[text]
 	if (skip_below >= 0)
 		next
-	say(depth " " name)
-	if (opens && name ~ below)
+	say(depth " " names[text])
+	if (hides[text])
 		skip_below = depth
 }
 
