@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 110 s
 #
 # The same program, once under the kernel's own function_graph tracer and once
 # under xftrace: both must say that the same functions were called, by the same

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 90 s
 #
 # What a program is known to have done is what the trace holds, call by call;
 # and where a ring was too small, what is missing is counted to the record.

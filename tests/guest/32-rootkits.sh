@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 400 s
 #
 # Those who use what rootkits use, and are none: nothing is found. Then harmless
 # rootkits, one after the other: each is really in the way (it counts), and check

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 200 s
 # The recorder outlives what may happen to its guest, to itself and to the disk.
 . "$(dirname "$0")/../lib.sh"
 

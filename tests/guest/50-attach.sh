@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 90 s
 # Guests that somebody else started, in every form that RAM may have; where
 # symbols come from; what may be named.
 . "$(dirname "$0")/../lib.sh"

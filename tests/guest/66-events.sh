@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 140 s
 #
 # The guest's trace events, as xftrace records them and as trace-cmd does in the
 # same guest at the same time: the same events with the same contents; and the

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 130 s
 #
 # One raw trace, drawn as text and as trace.dat: trace-cmd and KernelShark's
 # library find in the latter what the former says, record by record.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 80 s
 #
 # The pages that a program is known to write are those that are reported, none
 # is missed, and each is put down to the call that wrote it. And a comparison of
