@@ -263,6 +263,19 @@ int qmp_peer_pid(const struct qmp *q, pid_t *ret_pid, struct xf_err *err)
 	return 0;
 }
 
+/* errno tells why. */
+static int cannot_connect(const struct qmp *q, struct xf_err *err)
+{
+	int code = errno;
+
+	return xf_fail(err, -code, "%s: cannot connect to QEMU: %s%s", q->path,
+		       strerror(code),
+		       code == EACCES ? ": be its user, or root" :
+		       code == ENOENT || code == ECONNREFUSED ?
+			       " ('xftrace guest args' shows how to start it)" :
+			       "");
+}
+
 static int connect_to(struct qmp *q, struct xf_err *err)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -280,8 +293,7 @@ static int connect_to(struct qmp *q, struct xf_err *err)
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN)
-			return xf_fail_errno(err, "%s: cannot connect to QEMU",
-					     q->path);
+			return cannot_connect(q, err);
 		if (now_ms() + RETRY_MS >= q->deadline_ms)
 			return -ETIMEDOUT;
 		poll(NULL, 0, RETRY_MS);

@@ -59,6 +59,13 @@ fails() {
 	fi
 }
 
+# unprivileged COMMAND... -- without root's right to every file
+unprivileged() {
+	[ "$(id -u)" != 0 ] ||
+		set -- setpriv --bounding-set=-dac_override,-dac_read_search "$@"
+	"$@"
+}
+
 # until_true SECONDS COMMAND... -- wait for a condition
 until_true() {
 	local end=$((SECONDS + $1))

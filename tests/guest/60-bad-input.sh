@@ -75,7 +75,7 @@ fails "status without a guest" 1 'nothing is being recorded' "$xft" -q status
 refuses "a guest that is none" "no guest 'nobody'.*guest list" \
 	--guest nobody vfs_read
 refuses "a name that is none" "cannot be a guest's name" --guest ../up vfs_read
-refuses "a socket that is none" 'nowhere.*cannot connect' \
+refuses "a socket that is none" 'nowhere.*cannot connect.*guest args' \
 	--qmp "$work/nowhere" vfs_read
 : >file
 refuses "a file as socket" 'file.*cannot connect' --qmp "$work/file" vfs_read
@@ -104,6 +104,15 @@ still_qemu "$work/short" -m 64 -machine memory-backend=m \
 truncate -s 1M m
 refuses "a RAM file cut short" 'work|/m: has 1048576 bytes.* reaches to' \
 	--qmp "$work/short" vfs_read
+end_qemu
+still_qemu "$work/foreign" -m 64 -machine memory-backend=m \
+	-object "memory-backend-file,id=m,size=64M,share=on,mem-path=$work/f"
+chmod 0 f
+fails "RAM of somebody else" 1 'work|/f: .* cannot be opened.*be root' \
+	unprivileged "$xft" -q on --qmp "$work/foreign" vfs_read
+chmod 0 foreign
+fails "a socket of somebody else" 1 'foreign: .*Permission denied: be its user' \
+	unprivileged "$xft" -q on --qmp "$work/foreign" vfs_read
 end_qemu
 # Nothing in it: a guest that has not booted yet.
 still_qemu "$work/empty" -m 64 -machine memory-backend=m \
