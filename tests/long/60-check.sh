@@ -8,7 +8,7 @@
 #
 # Runs are recorded first, then judged. TRACES=DIR keeps what was recorded, and
 # judges what is there already without recording it again; KERNELS=6.1 is for one
-# kernel, RUNS=n makes it shorter.
+# kernel, PARTS='clean users hooks' for some of it, RUNS=n makes it shorter.
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../guest/put.sh
@@ -17,6 +17,7 @@
 . "$top/tests/check/lib.sh"
 
 runs=${RUNS:-50}
+parts=${PARTS:-clean users hooks}
 traces=${TRACES:-$work/traces}
 mkdir -p "$traces"
 roots+=(sys_write sys_mmap)
@@ -82,9 +83,7 @@ record_clean() { # KERNEL
 }
 
 judge_clean() { # KERNEL
-	local i base=() alarms=0 cannot=0
-	for i in {0..9}; do base+=("$1-base-$i"); done
-	check "$1 a baseline" "$xft" -q baseline make -o "$1.base" "${base[@]}"
+	local i alarms=0 cannot=0
 	for ((i = 10; i < 10 + runs; i++)); do
 		verdict 0 "${kernel_file[@]}" -b "$1.base" "$1-clean-$i" >said && continue
 		not_ok "$1 clean run $i: $(cat said)"
@@ -202,14 +201,14 @@ hooks=(
 	'ftrace, no -pg~hook_open~quiet=1 target=__x64_sys_openat~new-call'
 	'ftrace, hidden~hook_open~target=__x64_sys_openat hide~unknown-call unknown-caller'
 	'ftrace, no -pg, hidden~hook_open~quiet=1 target=__x64_sys_openat hide~unknown-caller'
-	'call in x64_sys_call~rk_call~target=x64_sys_call callee=__x64_sys_openat~new-call'
-	'call in x64_sys_call, no -pg~quiet/rk_call~target=x64_sys_call callee=__x64_sys_openat~new-call'
-	'kprobe~rk_kprobe~target=__x64_sys_openat~'
-	'kretprobe~rk_kretprobe~target=__x64_sys_openat~'
+	'call in x64_sys_call~rk_call~target=x64_sys_call callee=__x64_sys_openat~'
+	'call in x64_sys_call, no -pg~quiet/rk_call~target=x64_sys_call callee=__x64_sys_openat~'
+	'kprobe~rk_kprobe~target=__x64_sys_openat~new-call'
+	'kretprobe~rk_kretprobe~target=__x64_sys_openat~new-call'
 	'iterate_shared~rk_dir~target=proc_root_operations~new-call'
-	'iterate_shared, no -pg~quiet/rk_dir~target=proc_root_operations~new-call'
+	'iterate_shared, no -pg~quiet/rk_dir~target=proc_root_operations~'
 	'seq_operations~rk_seq~target=tcp4_seq_ops~new-call'
-	'seq_operations, no -pg~quiet/rk_seq~target=tcp4_seq_ops~new-call'
+	'seq_operations, no -pg~quiet/rk_seq~target=tcp4_seq_ops~'
 	'netfilter~rk_netfilter~~new-call'
 )
 # Passes by all of them.
@@ -269,7 +268,8 @@ for kernel in ${KERNELS:-6.1 6.12}; do
 	[ -e "$XFTRACE_STORE" ] ||
 		"$xft" -q store create --thin --size 8G "$XFTRACE_STORE"
 	kernel_file=(--kernel "$O/kernels/$kernel/vmlinuz")
-	# Time for each: what is to be recorded again may be left out.
-	for part in ${PARTS:-clean users hooks}; do "record_$part" "$kernel"; done
-	for part in ${PARTS:-clean users hooks}; do "judge_$part" "$kernel"; done
+	for part in $parts; do "record_$part" "$kernel"; done
+	check "$kernel a baseline" "$xft" -q baseline make -o "$kernel.base" \
+		"$kernel"-base-{0..9}
+	for part in $parts; do "judge_$part" "$kernel"; done
 done
