@@ -87,7 +87,7 @@ judge_clean() { # KERNEL
 	for ((i = 10; i < 10 + runs; i++)); do
 		verdict 0 "${kernel_file[@]}" -b "$1.base" "$1-clean-$i" >said && continue
 		not_ok "$1 clean run $i: $(cat said)"
-		if grep -q ' alarm' report; then
+		if grep -q '^alarm' report; then
 			alarms=$((alarms + 1))
 		else
 			cannot=$((cannot + 1))
@@ -235,28 +235,36 @@ record_hooks() { # KERNEL
 		IFS='~' read -r name module params _ <<<"${hooks[${trace##*-}]}"
 		check "$1 $name: is loaded" hook "$module" "$params"
 		keep "$trace" 8 "$pass"
+		"$xft" -q check --live --guest "$guest" --json \
+			>"$traces/$trace.live" 2>/dev/null
 		in_guest "echo 0 >/sys/module/hook_open/parameters/hidden
 			rmmod ${module#quiet/}" 2>/dev/null
 	done
 	"$xft" -q guest stop "$guest"
 }
 
-# TRACE [OPTION...] -- the rules of alarms; adds its seconds to "costs"
+alarms() { # FILE -- the rules of its alarms
+	jq -r '.findings[] | select(.level == "alarm") | .rule' "$1" | sort -u |
+		tr '\n' ' '
+}
+
+# TRACE [OPTION...] -- the same; adds its seconds to "costs"
 found_rules() {
 	local TIMEFORMAT='%U %S'
 	{ time "$xft" -q check --json "$@" >found.json 2>/dev/null; } 2>>costs
-	jq -r '.findings[] | select(.level == "alarm") | .rule' found.json |
-		sort -u | tr '\n' ' '
+	alarms found.json
 }
 
 judge_hooks() { # KERNEL
-	local i name want rules
+	local i name want rules live
 	: >costs
 	for i in "${!hooks[@]}"; do
 		IFS='~' read -r name _ _ want <<<"${hooks[i]}"
 		rules=$(found_rules "$1-hook-$i" "${kernel_file[@]}" -b "$1.base")
 		check "$1 $name: ${want:-nothing}" [ "$rules" = "${want:+$want }" ]
-		echo "# hook | $1 | $name | $rules | $(found_rules "$1-hook-$i") |"
+		live=$(alarms "$traces/$1-hook-$i.live")
+		check "$1 $name: found in memory: $live" [ "$live" ]
+		echo "# hook | $1 | $name | $rules | $(found_rules "$1-hook-$i") | $live |"
 	done
 	# shellcheck disable=SC2016 # awk's
 	check "$1 each took less than a second: $(sort -n costs | tail -n 1)" \
