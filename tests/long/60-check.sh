@@ -52,7 +52,10 @@ missing() {
 # keep NAME N [BEGIN] -- record it
 keep() {
 	"$xft" -q rm "$1" 2>/dev/null
-	record "$@" || not_ok "$1: cannot be recorded"
+	record "$@" && return
+	not_ok "$1: cannot be recorded"
+	"$xft" -q off --guest "$guest" -o /dev/null 2>/dev/null
+	"$xft" -q rm "$1" 2>/dev/null
 }
 
 # The names of runs that are made in a guest. All of the baseline is of one guest.
