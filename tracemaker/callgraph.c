@@ -28,7 +28,6 @@ struct task_state {
 	char comm[17];		/* as the guest gave it */
 	struct frame *frames;
 	uint32_t nr, cap;
-	uint32_t switching;	/* frames that switch */
 	struct task_state *next; /* in the hash chain */
 };
 
@@ -134,7 +133,6 @@ static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 	c->tsc_out = tsc;
 	c->cpu = cpu;
 	set_dirty(f);
-	t->switching -= f->switches;
 	if (how == CALL_CUT)
 		g->stats.cut++;
 	else if (how == CALL_OPEN || how == CALL_LEFT)
@@ -154,14 +152,14 @@ static void close_top(struct graph *g, struct task_state *t, enum call_end how,
 static bool is_its(struct graph *g, const struct task_state *t,
 		   const struct trace_dirty_record *r)
 {
-	uint64_t func = t->frames[t->nr - 1].call.func;
+	const struct frame *f = &t->frames[t->nr - 1];
 	uint64_t start;
 
 	if (r->pc && !(r->pc >> 63))
 		return false;
-	if (!t->switching)
+	if (!f->switches)
 		return true;
-	start = names_at(g->names, func)->start;
+	start = names_at(g->names, f->call.func)->start;
 	return names_at(g->names, r->pc)->start == start && start;
 }
 
@@ -244,13 +242,30 @@ static void take_result(struct frame *f, const struct record *r)
 		keep_args(f, 1 + f->args[0], r, 1);
 }
 
+/*
+ * The function that changes tasks is not traced: who calls it is innermost, and
+ * stays so while others run.
+ */
+static bool is_scheduler(const char *func)
+{
+	static const char *const names[] = {
+		"schedule", "schedule_idle", "schedule_rtlock", "__schedule",
+		"preempt_schedule", "preempt_schedule_common",
+		"preempt_schedule_irq", "preempt_schedule_notrace",
+		"__cond_resched", "do_task_dead",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(func, names[i]))
+			return true;
+	return false;
+}
+
 static void enter_dirty(struct graph *g, struct task_state *t, struct frame *f)
 {
 	const struct cpu_state *cpu = &g->cpu[f->call.cpu];
 
-	f->switches = !strcmp(names_at(g->names, f->call.func)->text,
-			      "__schedule");
-	t->switching += f->switches;
+	f->switches = is_scheduler(names_at(g->names, f->call.func)->text);
 	if (t->nr == 1 && cpu->maybe.nr)
 		add_maybe(f, &cpu->maybe);
 }

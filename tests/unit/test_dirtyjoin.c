@@ -136,29 +136,31 @@ static void test_innermost(void **state)
 	fake_trace_close(&f);
 }
 
-/* Its CPU went to somebody of whom nothing is known. */
+/* Its CPU went to somebody of whom nothing is known, but not before b ended. */
 static void test_switched(void **state)
 {
-	struct chunk c = chunk_of(2);
+	struct chunk c = chunk_of(3);
 	struct fake_trace f;
 	struct symtab *st = symtab_create();
 	_cleanup_(buf_deinit) struct buf pack = BUF_INIT;
 	_cleanup_free_ char *text = NULL;
 
-	open_calls(&f, "T5:cat a0( h1( h1) a0)");
+	open_calls(&f, "T5:cat a0( h1( b2( b2) h1) a0)");
 	symtab_add(st, fake_addr('a'), FAKE_SIZE, 'T', "ksys_read", 9, NULL);
-	symtab_add(st, fake_addr('h'), FAKE_SIZE, 'T', "__schedule", 10, NULL);
+	symtab_add(st, fake_addr('b'), FAKE_SIZE, 'T', "vfs_read", 8, NULL);
+	symtab_add(st, fake_addr('h'), FAKE_SIZE, 'T', "schedule", 8, NULL);
 	symtab_seal(st);
 	symtab_pack(st, SYMTAB_KERNEL, &pack);
 	symtab_destroy(st);
 	assert_int_equal(fake_chunk(&f, TRACE_SYMBOLS, pack.data, pack.len), 0);
-	c.rec[0] = page(0x1000, AT(2));
-	c.rec[1] = page(0x2000, AT(2));
-	c.rec[1].pc = fake_addr('h') + 8;
-	assert_int_equal(add(&f, &c, 2), 0);
+	c.rec[0] = page(0x1000, AT(3));
+	c.rec[1] = page(0x2000, AT(4));
+	c.rec[2] = page(0x3000, AT(4));
+	c.rec[2].pc = fake_addr('h') + 8;
+	assert_int_equal(add(&f, &c, 3), 0);
 	fake_trace_seal(&f);
 	text = draw(&f, &list_ops, NULL);
-	assert_string_equal(text, "1- 2h ");
+	assert_string_equal(text, "1b 2- 3h ");
 	fake_trace_close(&f);
 }
 
