@@ -269,8 +269,8 @@ static void judge_tracepoint(struct look *l, const struct tracepoints *t,
 		if (may_be_called(l, func, own ? allowed : tracers))
 			continue;
 		if (!*where &&
-		    gva_read_str(&l->g->space, look_ptr(l, tp + t->name), name,
-				 sizeof(name), NULL) > 0) {
+		    look_str(l, look_ptr(l, tp + t->name), name,
+			     sizeof(name))) {
 			_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
 
 			buf_add_escaped(&safe, name, strlen(name));
@@ -422,8 +422,7 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 		if (!node || depth + 2 > ARRAY_SIZE(stack))
 			continue;
 		name = look_ptr(l, node - p->node + p->name);
-		if (gva_read_str(&l->g->space, name, text, sizeof(text),
-				 NULL) > 0)
+		if (look_str(l, name, text, sizeof(text)))
 			judge_file(l, p, node - p->node, text);
 		/* struct rb_node: parent, right, left */
 		stack[depth++] = look_ptr(l, node + 8);

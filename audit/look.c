@@ -20,10 +20,9 @@ static uint64_t cpu_now(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-int look_read(struct look *l, uint64_t addr, void *dst, size_t len)
+/* May @len bytes be read there? */
+static int spend(struct look *l, uint64_t addr, size_t len)
 {
-	int rc;
-
 	if (!l->reads)
 		l->began_ns = cpu_now();
 	l->bytes += len;
@@ -34,12 +33,27 @@ int look_read(struct look *l, uint64_t addr, void *dst, size_t len)
 		l->spent = -ETIME;
 	if (l->spent)
 		return l->spent;
-	if (!(addr >> 63))
-		return -EFAULT;
-	rc = gva_read(&l->g->space, addr, dst, len, NULL);
+	return addr >> 63 ? 0 : -EFAULT;
+}
+
+int look_read(struct look *l, uint64_t addr, void *dst, size_t len)
+{
+	int rc = spend(l, addr, len);
+
+	rc = rc ? rc : gva_read(&l->g->space, addr, dst, len, NULL);
 	if (rc == -EIO)
 		l->spent = rc;
 	return rc;
+}
+
+bool look_str(struct look *l, uint64_t addr, char *dst, size_t cap)
+{
+	ssize_t n = spend(l, addr, cap);
+
+	n = n ? n : gva_read_str(&l->g->space, addr, dst, cap, NULL);
+	if (n == -EIO)
+		l->spent = n;
+	return n > 0;
 }
 
 uint64_t look_ptr(struct look *l, uint64_t addr)

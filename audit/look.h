@@ -37,6 +37,9 @@ struct look {
 /* 0, -EFAULT, or what ended the look. */
 int look_read(struct look *l, uint64_t addr, void *dst, size_t len);
 
+/* A string of the guest's that fits and is not empty; not escaped. */
+bool look_str(struct look *l, uint64_t addr, char *dst, size_t cap);
+
 /* A pointer, or 0 if it cannot be read. */
 uint64_t look_ptr(struct look *l, uint64_t addr);
 

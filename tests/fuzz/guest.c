@@ -49,6 +49,11 @@ void guest_forget(void)
 	guest.nr_reads = guest.nr_pointers = 0;
 }
 
+void guest_unwatch(void)
+{
+	guest.nr_pointers = MAX_POINTERS;
+}
+
 static bool covers(size_t i, uint64_t addr)
 {
 	return addr - guest.reads[i].addr < guest.reads[i].len;
@@ -80,12 +85,15 @@ static size_t most_read(uint64_t addr, uint64_t len)
 
 static void watch(uint64_t addr, uint64_t len)
 {
-	size_t before = most_read(addr, len), pointers = 0;
+	size_t before, pointers = 0;
 
+	if (guest.nr_pointers == MAX_POINTERS)
+		return;
+	before = most_read(addr, len);
 	for (size_t i = 0; before && i < guest.nr_pointers; i++)
 		pointers +=
 			guest.pointers[i] - (addr - REACH) < len + 2 * REACH;
-	if (before && before >= pointers && guest.nr_pointers < MAX_POINTERS) {
+	if (before && before >= pointers) {
 		fprintf(stderr,
 			"fuzz: double fetch of %llu bytes at %#llx, %zu times, "
 			"with %zu pointers to there\n",

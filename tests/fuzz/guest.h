@@ -15,6 +15,7 @@
  *
  *  - page tables: each walk is a new one (fuzz_gva.c counts its steps);
  *  - words that are polled, such as heartbeat and seq_done: guest_forget();
+ *  - checks of memory, in which each rule looks for itself: guest_unwatch();
  *  - a scan, which looks at pages in place and hands on where to read;
  *  - rings, which are read in place: fuzz_ring.c changes them between loads.
  */
@@ -43,6 +44,8 @@ void guest_end(void);
 void guest_pointer(uint64_t addr);
 /* Another look is another matter. */
 void guest_forget(void);
+/* Any look is, until guest_forget(). */
+void guest_unwatch(void);
 
 /* memfile_read_u64() since guest_begin(). */
 extern unsigned int guest_words;
