@@ -833,6 +833,32 @@ static int blank_out(struct journal *j, struct journal_salvage *ret,
 	return journal_failed(j, err);
 }
 
+/*
+ * Behind what is synced the first damaged chunk is the end, which is no damage. But
+ * one that is whole may refer to an object that is not.
+ */
+static int blank_out_unsynced(struct journal *j, struct journal_salvage *ret,
+			      struct xf_err *err)
+{
+	struct store_chunk c;
+	uint64_t pos = j->synced, bytes;
+	const void *data;
+
+	for (; chunk_at(j, pos, &c, &data, NULL) > 0;
+	     pos += journal_chunk_bytes(c.len)) {
+		int rc = is_good(j, pos, &bytes, err);
+
+		if (rc < 0)
+			return rc;
+		if (rc)
+			continue;
+		pad(j, pos, journal_chunk_bytes(c.len));
+		media_fence(&j->st->m);
+		ret->bad++;
+	}
+	return journal_failed(j, err);
+}
+
 /* From @pos on nothing is vouched for: as if power had been lost there. */
 static void distrust(struct journal *j, uint64_t pos)
 {
@@ -875,6 +901,7 @@ int journal_salvage(struct store *st, const char *name,
 		j.committed = j.committed < j.room ? j.committed : j.room;
 		rc = mend_synced(&j, ret, err);
 		rc = rc ? rc : blank_out(&j, ret, err);
+		rc = rc ? rc : blank_out_unsynced(&j, ret, err);
 	}
 	let_go(&j);
 	return rc;
