@@ -12,7 +12,7 @@ build() { # TREE O TARGET...
 build "$top" "$O/fuzz" fuzz-programs ||
 	{ not_ok "fuzz targets are built: $(tail -n 20 make.log)"; exit 1; }
 
-FUZZ_RUNS=20000 FUZZ_SECONDS=3 bash "$top/tests/fuzz/run.sh" >table
+FUZZ_RUNS=20000 FUZZ_SECONDS=2 bash "$top/tests/fuzz/run.sh" >table
 while read -r target runs row; do
 	case $row in
 	*'nothing found') ok "fuzz $target"; echo "# $runs runs, $row" ;;
