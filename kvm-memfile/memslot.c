@@ -486,7 +486,7 @@ static uint64_t ram_addr_of(const struct range *r, const char *blocks)
 		end = line + strcspn(line, " \n");
 		if ((size_t)(end - line) >= len &&
 		    !strncmp(end - len, name, len) &&
-		    (end - len == line || end[-len - 1] == '/') &&
+		    (end - len == line || *(end - len - 1) == '/') &&
 		    sscanf(end, " %*d %*s %" SCNx64, &off) == 1)
 			return off + r->off;
 	}
