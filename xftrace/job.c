@@ -254,18 +254,20 @@ static int do_steps(struct job *j, struct xf_err *err)
 
 /*
  * Whatever happened: the recording ends, then the guest. A recording whose guest
- * hangs ends once there is no guest.
+ * hangs ends once there is no guest; if that one is not ours to stop, without it.
  */
 static void end_all(struct job *j)
 {
+	uint64_t limit = j->limit_ns < END_LIMIT_NS ? j->limit_ns :
+						      END_LIMIT_NS;
 	struct xf_err why;
 
-	if (j->tracing && switch_off(j, END_LIMIT_NS, &why))
+	if (j->tracing && switch_off(j, limit, &why))
 		checking_cannot(&j->check, &why);
 	job_keep_console(j);
 	if (j->started && stop_guest(j, &why))
 		checking_cannot(&j->check, &why);
-	if (j->tracing && switch_off(j, END_LIMIT_NS, &why))
+	if (j->tracing && (!j->guest || switch_off(j, limit, &why)))
 		kill_recorder(j);
 }
 
