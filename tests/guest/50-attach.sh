@@ -4,6 +4,8 @@
 # Guests that somebody else started, in every form that RAM may have; where
 # symbols come from; what may be named.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=boot.sh
+. "$top/tests/guest/boot.sh"
 
 r61=$(release 6.1)
 vmlinuz=$O/demo/$r61/vmlinuz
@@ -24,34 +26,11 @@ nothing_left() {
 reads_as() { echo "printf %s $1 >/proc/\$\$/comm; read -r x </etc/passwd; true"; }
 mark() { in_guest "$(reads_as "$1")"; }
 
-in_vm() { timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$@"; }
-
-# boot OPTION... -- a guest of our own making, in the folder vm
-vm=$work/vm
-boot() {
-	mkdir -m 700 "$vm"
-	(umask 077; exec qemu-system-x86_64 -nodefaults -no-user-config \
-		-display none -accel tcg,thread=single -cpu max,-cx16 -smp 2 \
-		-chardev "file,id=console,path=$vm/console" \
-		-serial chardev:console -device virtio-serial-pci \
-		-chardev "socket,id=agent,server=on,wait=off,path=$vm/agent" \
-		-device virtserialport,chardev=agent,name=xftrace.agent \
-		-kernel "$vmlinuz" -initrd "$O/demo/$r61/initrd" \
-		-append 'console=ttyS0 panic=-1 quiet xft.quiet' "$@") &
-	qemu=$!
-	until_true 300 grep -q 'xftrace-demo: ready' "$vm/console" ||
-		not_ok "a guest with $* boots"
-	in_vm "echo 'vfs_*' >/sys/kernel/tracing/set_ftrace_filter"
-}
-end() {
-	kill -9 $qemu
-	wait $qemu 2>/dev/null
-	rm -rf "$vm"
-}
 # traces NAME OPTION... -- from on to off, without losing a record
 traces() {
 	local name=$1
 	shift
+	in_vm "echo 'vfs_*' >/sys/kernel/tracing/set_ftrace_filter"
 	on "$@" vfs_read 2>stderr.txt
 	check "$name: on" [ $? = 0 ]
 	in_vm "$(reads_as work)"
@@ -63,7 +42,7 @@ traces() {
 quiet() { check "$1: without a word" [ ! -s stderr.txt ]; }
 from() { check "$1: symbols from $2" in_graph "symbols: +from $2"; }
 
-boot -machine q35,memory-backend=ram -m 512 \
+boot 6.1 -machine q35,memory-backend=ram -m 512 \
 	-object memory-backend-memfd,id=ram,size=512M,share=on \
 	-qmp "unix:$vm/qmp,server=on,wait=off"
 traces "memfd" --qmp "$vm/qmp"
@@ -79,7 +58,7 @@ check "symbols of the guest, with its modules" \
 end
 
 qemu-img create -q -f qcow2 snapshots.qcow2 1M
-boot -machine pc,memory-backend=ram -m 512 \
+boot 6.1 -machine pc,memory-backend=ram -m 512 \
 	-object "memory-backend-file,id=ram,size=512M,share=on,mem-path=$vm/ram" \
 	-drive if=none,format=qcow2,file=snapshots.qcow2 \
 	-qmp "unix:$vm/qmp,server=on,wait=off" &&
@@ -98,7 +77,6 @@ monitor() { # COMMAND -- of QEMU's
 		until_true 60 grep -q '"id": "done"' qmp.log
 	} | socat -t 0.1 - "UNIX-CONNECT:$vm/qmp" >qmp.log
 }
-in_vm() { timeout 300 bash "$top/guest/demo/run.sh" "$vm/agent" "$@"; }
 status() { "$xft" status --json | jq -e "$1"; }
 has_records() { status ".records > $1" >/dev/null; }
 recorder() { kill "-$1" "$(jq .pid "$work"/run/rec/*/recorder.json)"; }
@@ -149,7 +127,7 @@ check "set back: nothing is left" nothing_left
 exec 6<&-
 end
 
-boot -machine q35 -m 512 \
+boot 6.1 -machine q35 -m 512 \
 	-object "memory-backend-file,id=a,size=256M,share=on,mem-path=$vm/a" \
 	-object memory-backend-memfd,id=b,size=256M,share=on \
 	-numa node,memdev=a,cpus=0 -numa node,memdev=b,cpus=1 \
@@ -160,13 +138,13 @@ quiet "two NUMA nodes"
 end
 
 # RAM beyond the hole below 4 GiB; the files are sparse.
-boot -machine q35,memory-backend=ram -m 6G \
+boot 6.1 -machine q35,memory-backend=ram -m 6G \
 	-object memory-backend-memfd,id=ram,size=6G,share=on \
 	-qmp "unix:$vm/qmp,server=on,wait=off"
 traces "6 GB" --qmp "$vm/qmp" --symbols System.map
 quiet "6 GB"
 end
-boot -machine q35,memory-backend=ram -m 6G \
+boot 6.1 -machine q35,memory-backend=ram -m 6G \
 	-object memory-backend-memfd,id=ram,size=6G,share=on
 "$xft" on --pid $qemu --symbols System.map vfs_read 2>warning
 check "6 GB without QMP: a warning" grep -q 'warning:.*guess.*-qmp' warning
