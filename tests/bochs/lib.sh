@@ -42,7 +42,8 @@ bochs_cd() {
 		-boot-load-size 4 -boot-info-table cd 2>mkiso.log
 }
 
-# bochs_run SECONDS -- boot cd.iso; what it says on its serial line: bochs.serial
+# bochs_run SECONDS -- boot cd.iso; what it says on its serial line: bochs.text.
+# Whose process ends meanwhile ends bochs.pid as well.
 bochs_run() {
 	cat >bochsrc <<-EOC
 		cpu: model=corei7_skylake_x, count=1, ips=100000000, reset_on_triple_fault=0
@@ -62,7 +63,9 @@ bochs_run() {
 	EOC
 	echo c >bochs.commands
 	# It leaves with 1 after a power-off, and asks when it is in doubt.
-	timeout "$1" bochs -q -f bochsrc -rc bochs.commands >bochs.log 2>&1 </dev/null
+	timeout "$1" bochs -q -f bochsrc -rc bochs.commands >bochs.log 2>&1 </dev/null &
+	echo $! >bochs.pid
+	wait $!
 	tr -d '\r' <bochs.serial >bochs.text
 }
 
