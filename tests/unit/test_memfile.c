@@ -36,10 +36,13 @@
  */
 #define RAM (8 * MIB)
 
+#define SLOT(at, bytes, in_file, nr) \
+	{ .gpa = at, .len = bytes, .off = in_file, .file = nr }
+
 static const struct memslot layout[] = {
-	{ 0, 640 * 1024, 0, 0 },
-	{ MIB, 3 * MIB, MIB, 0 },
-	{ 4 * GIB, 4 * MIB, 4 * MIB, 0 },
+	SLOT(0, 640 * 1024, 0, 0),
+	SLOT(MIB, 3 * MIB, MIB, 0),
+	SLOT(4 * GIB, 4 * MIB, 4 * MIB, 0),
 };
 
 struct guest {
@@ -108,9 +111,9 @@ static double seconds(void)
 static void test_read(void **state)
 {
 	static const struct memslot touching[] = {
-		{ 0, PAGE, 4 * PAGE, 0 },
-		{ PAGE, PAGE, 0, 0 },
-		{ 4 * PAGE, PAGE, PAGE, 0 },
+		SLOT(0, PAGE, 4 * PAGE, 0),
+		SLOT(PAGE, PAGE, 0, 0),
+		SLOT(4 * PAGE, PAGE, PAGE, 0),
 	};
 	struct xf_err err = { 0 };
 	static char b[2 * XF_PAGE_SIZE];
@@ -171,15 +174,15 @@ static void test_read(void **state)
 static void test_bad_slots(void **state)
 {
 	static const struct memslot bad[][2] = {
-		{ { 0, 2 * PAGE, 0, 0 }, { PAGE, PAGE, 0, 0 } },
-		{ { PAGE, PAGE, 0, 0 }, { 0, PAGE, 0, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, 0, 0, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, PAGE, 1, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, 100, 0, 0 } },
-		{ { 0, PAGE, 0, 0 }, { -PAGE, PAGE, 0, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, PAGE, -PAGE, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, -2 * PAGE, 0, 0 } },
-		{ { 0, PAGE, 0, 0 }, { PAGE, PAGE, 0, 1 } },
+		{ SLOT(0, 2 * PAGE, 0, 0), SLOT(PAGE, PAGE, 0, 0) },
+		{ SLOT(PAGE, PAGE, 0, 0), SLOT(0, PAGE, 0, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, 0, 0, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, PAGE, 1, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, 100, 0, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(-PAGE, PAGE, 0, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, PAGE, -PAGE, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, -2 * PAGE, 0, 0) },
+		{ SLOT(0, PAGE, 0, 0), SLOT(PAGE, PAGE, 0, 1) },
 	};
 	struct xf_err err = { 0 };
 	struct guest g;
@@ -312,7 +315,7 @@ static void test_truncated_under_readers(void **state)
 /* Half a gigabyte that is gone must not cost a fault for each page. */
 static void test_truncated_cost(void **state)
 {
-	static const struct memslot slot = { 0, 512 * MIB, 0, 0 };
+	static const struct memslot slot = SLOT(0, 512 * MIB, 0, 0);
 	unsigned int sum = 0;
 	const uint8_t *p;
 	struct guest g;
@@ -420,7 +423,7 @@ static void test_access(void **state)
 static void test_too_many(void **state)
 {
 	static struct memfile mf[300];
-	static const struct memslot slot = { 0, PAGE, 0, 0 };
+	static const struct memslot slot = SLOT(0, PAGE, 0, 0);
 	struct xf_err err = { 0 };
 	struct guest g;
 	int rc = 0;
@@ -565,7 +568,7 @@ static void test_scan_truncated(void **state)
 /* 512 MiB, all of it in use: how long does it take? */
 static void test_scan_cost(void **state)
 {
-	static const struct memslot slot = { 0, 512 * MIB, 0, 0 };
+	static const struct memslot slot = SLOT(0, 512 * MIB, 0, 0);
 	static const struct scan_pattern p = { "MAGICMAGICMAGIC!", 16, 0 };
 	struct hits h = { 0 };
 	struct scan s = { .pattern = &p,
@@ -602,7 +605,7 @@ static void test_scan_cost(void **state)
 /* Sparse as a guest of 64 GiB that hardly started. */
 static void test_scan_sparse(void **state)
 {
-	static const struct memslot slot = { 0, 64 * GIB, 0, 0 };
+	static const struct memslot slot = SLOT(0, 64 * GIB, 0, 0);
 	static const struct scan_pattern p = { "MAGIC", 5, 0 };
 	struct hits h = { 0 };
 	struct scan s = { .pattern = &p, .nr = 1, .hit = note_hit, .arg = &h };
@@ -641,8 +644,8 @@ int __wrap_fstatfs(int fd, struct statfs *ret)
 static void huge_pages(int fd)
 {
 	static const struct memslot slots[] = {
-		{ 0, 640 * 1024, 0, 0 },
-		{ MIB, 3 * MIB, MIB, 0 },
+		SLOT(0, 640 * 1024, 0, 0),
+		SLOT(MIB, 3 * MIB, MIB, 0),
 	};
 	static const struct scan_pattern p = { "MAGIC", 5, 0 };
 	struct hits h = { 0 };
