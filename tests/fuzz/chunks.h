@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * chunks -- an input as a trace: each chunk is its type (u8), its length (u16)
- * and its bytes. Records of a session that has a seed are sealed with it, so that
- * their tags fit: see seal_span.h.
+ * and its bytes. Records of a session that has a seed are sealed with it, so
+ * that their tags fit: see seal_span.h.
  */
 #ifndef FUZZ_CHUNKS_H
 #define FUZZ_CHUNKS_H

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that were written, as a trace has them: counted in each way, and listed. */
+/* Pages that were written, as a trace has them: counted in each way, and
+ * listed. */
 #include "chunks.h"
 #include "dirtytable.h"
 
@@ -23,9 +24,9 @@ void fuzz_one(struct cursor *in)
 		callgraph_draw(&c.t, &emit_dirtytable, &sink, &stats, &err);
 	/* Whatever it names, a terminal may have it. */
 	for (size_t i = 0; i < sink.buf.len; i++)
-		fuzz_must((sink.buf.data[i] >= ' ' &&
-			   sink.buf.data[i] <= '~') ||
-			  sink.buf.data[i] == '\n' || query.json);
+		fuzz_must(
+			(sink.buf.data[i] >= ' ' && sink.buf.data[i] <= '~') ||
+			sink.buf.data[i] == '\n' || query.json);
 	buf_deinit(&sink.buf);
 	chunks_close(&c);
 }

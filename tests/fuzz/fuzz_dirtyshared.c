@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a source of dirty pages inside QEMU shares with us. QEMU is trusted, but its
- * guest may break it: whatever the file says, and however it changes while we wait,
- * nothing is read or written beside it. Rings are short here, and naps are none.
+ * What a source of dirty pages inside QEMU shares with us. QEMU is trusted, but
+ * its guest may break it: whatever the file says, and however it changes while
+ * we wait, nothing is read or written beside it. Rings are short here, and naps
+ * are none.
  */
 #include <sys/mman.h>
 #include <time.h>
@@ -69,9 +70,10 @@ static void map(struct cursor *in)
 
 static void use(struct dirty *d)
 {
-	struct memslot slots[] = { { .gpa = 0, .len = 1 << 20, .hva = 1 << 30 },
-				   { .gpa = 1 << 20, .len = 1 << 20,
-				     .ram_addr = 1 << 20 } };
+	struct memslot slots[] = {
+		{ .gpa = 0, .len = 1 << 20, .hva = 1 << 30 },
+		{ .gpa = 1 << 20, .len = 1 << 20, .ram_addr = 1 << 20 }
+	};
 	const struct memslots ms = { .slot = slots, .nr = ARRAY_SIZE(slots) };
 	struct xftd_record rec[5];
 	struct xf_err err;

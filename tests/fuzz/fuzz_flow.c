@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stored trace, checked: alone, against a baseline that is made of it, in which
- * nothing is new, and that baseline written and read.
+ * A stored trace, checked: alone, against a baseline that is made of it, in
+ * which nothing is new, and that baseline written and read.
  */
 #include "baseline.h"
 #include "chunks.h"

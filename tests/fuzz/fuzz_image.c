@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a check of memory reads of a guest: lists of modules, hooks and files, tables,
- * page tables, code. The input's first byte says which parts look. They look at the
- * same things from several sides, so nobody minds a second look; it sees something
- * else, as always.
+ * What a check of memory reads of a guest: lists of modules, hooks and files,
+ * tables, page tables, code. The input's first byte says which parts look. They
+ * look at the same things from several sides, so nobody minds a second look; it
+ * sees something else, as always.
  */
 #include "modlist.h"
 
@@ -22,10 +22,10 @@
 
 static uint8_t wanted;
 
-#define LOOK(bit, call)                   \
-	do {                              \
-		if (wanted & 1u << (bit)) \
-			call;             \
+#define LOOK(bit, call)                                                        \
+	do {                                                                   \
+		if (wanted & 1u << (bit))                                      \
+			call;                                                  \
 	} while (0)
 #define codemap_read(l)	 LOOK(0, codemap_read(l))
 #define check_hooks(l)	 LOOK(1, check_hooks(l))

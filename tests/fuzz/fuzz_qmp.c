@@ -4,14 +4,13 @@
 
 #include "io.h"
 
-/* QEMU's own memory as it was when the seed was made; none of it can be opened. */
+/* QEMU's memory when the seed was made; none of it can be opened. */
 static int read_maps(const char *path, size_t max, struct buf *out,
 		     struct xf_err *err)
 {
-	buf_puts(out,
-		 "7f8207fff000-7f8227fff000 rw-s 00000000 00:01 4097 "
-		 "/memfd:memory-backend-memfd (deleted)\n"
-		 "7f8230000000-7f8230100000 rw-p 00000000 00:00 0\n");
+	buf_puts(out, "7f8207fff000-7f8227fff000 rw-s 00000000 00:01 4097 "
+		      "/memfd:memory-backend-memfd (deleted)\n"
+		      "7f8230000000-7f8230100000 rw-p 00000000 00:00 0\n");
 	buf_reserve(out, 0)[0] = '\0';
 	return 0;
 }

@@ -3,17 +3,17 @@
  * A sealed ring: the module's own writer, an intruder, and the host's reader.
  *
  * The input is a list of steps. At first the guest is honest: it writes calls,
- * longer records and ends of sub-buffers, which are read now and then. The first
- * step that is the intruder's gives him all that the guest's memory holds. He
- * changes, moves and cuts what is there, and seals what he likes with the keys
- * that are left, so that tags fit what no honest guest would write. What was
- * there before him is accepted as it was, or not at all; and if there is no
- * finding, none of it is missing but what was overwritten.
+ * longer records and ends of sub-buffers, which are read now and then. The
+ * first step that is the intruder's gives him all that the guest's memory
+ * holds. He changes, moves and cuts what is there, and seals what he likes with
+ * the keys that are left, so that tags fit what no honest guest would write.
+ * What was there before him is accepted as it was, or not at all; and if there
+ * is no finding, none of it is missing but what was overwritten.
  */
 #include "fuzz.h"
 
 /* What the writer does is no news to the fuzzer, and half of the time. */
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), \
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))),         \
 			     apply_to = function)
 #include "fake_ring.h"
 #pragma clang attribute pop
@@ -50,15 +50,15 @@ static struct {
 } unused;
 
 static struct {
-	uint64_t n;		/* calls and long records */
-	bool is_owned;		/* by an intruder, since ... */
-	uint64_t head;		/* ... this position, when there were ... */
+	uint64_t n;    /* calls and long records */
+	bool is_owned; /* by an intruder, since ... */
+	uint64_t head; /* ... this position, when there were ... */
 	uint64_t records;
-	uint64_t next;		/* sub-buffer to be read */
-	bool is_lapped;		/* there was another one in its place */
+	uint64_t next;	/* sub-buffer to be read */
+	bool is_lapped; /* there was another one in its place */
 	/* ... and this in memory */
 	_Alignas(8) uint8_t subs[NR][SIZE];
-	bool is_sane;		/* the writer's words fit each other */
+	bool is_sane; /* the writer's words fit each other */
 	bool is_finished;
 } guest;
 
@@ -219,7 +219,8 @@ static void seal(struct cursor *in)
 		xft_pen_word(&pen, cursor_u64(in), XFT_MASK_SEALED);
 	/* Most have the length that they claim. */
 	if (first >> 63)
-		first = (first & ~((uint64_t)XFT_WORDS_MAX << XFT_WORDS_SHIFT)) |
+		first = (first &
+			 ~((uint64_t)XFT_WORDS_MAX << XFT_WORDS_SHIFT)) |
 			(uint64_t)len << XFT_WORDS_SHIFT;
 	first ^= pen.key;
 	pen.mac = xft_mac_add(pen.mac, pen.otp[0], first);

@@ -8,8 +8,8 @@
  * ended goes on with them. The word reserved of its head is the number of a
  * record whose tag is spoilt, from 1. Of what is none the rest stays as it is.
  *
- * Few rings are remembered, and sub-buffers are not far apart: others take time,
- * and are like those that nobody can seal.
+ * Few rings are remembered, and sub-buffers are not far apart: others take
+ * time, and are like those that nobody can seal.
  */
 #ifndef FUZZ_SEAL_SPAN_H
 #define FUZZ_SEAL_SPAN_H
@@ -18,7 +18,7 @@
 #include "trace.h"
 
 /* What it does is no news to the fuzzer. */
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), \
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))),         \
 			     apply_to = function)
 #include "fake_ring.h"
 
@@ -29,9 +29,9 @@ struct seal_rings {
 	struct seal_ring {
 		struct xft_seal seal;
 		uint32_t session, cpu, kind;
-		uint64_t next;	/* 1 + number of the open sub-buffer, or 0 */
+		uint64_t next; /* 1 + number of the open sub-buffer, or 0 */
 		uint32_t clear_end, sealed_end; /* of the last span in it */
-		bool is_fresh;	/* nothing in it is sealed yet */
+		bool is_fresh; /* nothing in it is sealed yet */
 	} ring[SEAL_RINGS];
 	size_t nr;
 };
@@ -65,8 +65,8 @@ static inline struct seal_ring *seal_ring_of(struct seal_rings *all,
 static inline bool seal_ring_open(struct seal_ring *r, struct trace_span *s)
 {
 	if (s->offset != sizeof(struct xft_sub)) {
-		bool follows = r->next == s->nr + 1 &&
-			       s->offset == r->clear_end;
+		bool follows =
+			r->next == s->nr + 1 && s->offset == r->clear_end;
 
 		if (follows)
 			s->offset = r->sealed_end;
@@ -124,7 +124,8 @@ static inline uint32_t seal_records(struct seal_ring *r,
 	return n + nr;
 }
 
-/* Takes @chunk, a TRACE_SPAN that @t is to get next, and returns what it becomes. */
+/* Takes @chunk, a TRACE_SPAN that @t is to get next, and returns what it
+ * becomes. */
 static inline uint8_t *seal_span(struct seal_rings *all, const struct trace *t,
 				 uint8_t *chunk, size_t *len)
 {
