@@ -39,7 +39,7 @@ static int stop(const struct recorder *r, const struct confine *later,
 
 		xf_warn("the recorder of guest %s was killed%s; its trace is "
 			"completed from the guest's rings", r->id, words);
-		return recorder_salvage(r, later, err);
+		return recorder_salvage(r, NULL, later, err);
 	}
 	if (!rc) {
 		const char *trouble = json_string_value(

@@ -39,7 +39,7 @@ static int from_memory(struct store *st, const char *file, bool allow_open,
 }
 
 /* Its recorder is gone, and whatever it recorded is, too. */
-static int complete(struct store *st, const char *name,
+static int complete(struct store *st, const char *name, struct target *guest,
 		    const struct confine *later, struct xf_err *err)
 {
 	_cleanup_(recorder_deinit) struct recorder r = { 0 };
@@ -47,7 +47,7 @@ static int complete(struct store *st, const char *name,
 	int rc;
 
 	if (!recorder_find_by_trace(&r, st->m.path, name)) {
-		rc = recorder_salvage(&r, later, err);
+		rc = recorder_salvage(&r, guest, later, err);
 		if (!rc)
 			recorder_remove(&r);
 		return rc;
@@ -71,63 +71,73 @@ static bool next_interrupted(const struct store *st, uint32_t *slot,
 	return false;
 }
 
-/* What is still to be read is in the RAM of guests that live, of any number. */
-static int confine_all(const struct store *st, struct xf_err *err)
+/* Interrupted traces, and the guests that they were of. */
+struct lost {
+	struct catalog_entry *e;
+	struct target *guest;	/* attached, as far as they live; else zero */
+	size_t nr;
+};
+
+static void lost_deinit(struct lost *l)
 {
-	_cleanup_free_ struct target *guests = NULL;
+	while (l->nr--)
+		target_detach(&l->guest[l->nr]);
+	free(l->guest);
+	free(l->e);
+}
+
+static int find_lost(const struct store *st, struct lost *l, struct xf_err *err)
+{
 	struct catalog_entry e;
 	uint32_t slot = 0;
-	size_t max = 0, nr = 0;
-	int rc;
+	size_t max = 0;
 
 	while (next_interrupted(st, &slot, &e))
 		max++;
-	guests = calloc(max + 1, sizeof(*guests));
-	if (!guests)
+	l->e = calloc(max + 1, sizeof(*l->e));
+	l->guest = calloc(max + 1, sizeof(*l->guest));
+	if (!l->e || !l->guest)
 		return xf_fail(err, -ENOMEM, "out of memory");
-	for (slot = 0; nr < max && next_interrupted(st, &slot, &e);) {
+	for (slot = 0; l->nr < max && next_interrupted(st, &slot, &e); l->nr++) {
 		_cleanup_(recorder_deinit) struct recorder r = { 0 };
-		struct target *t = &guests[nr];
+		struct target *t = &l->guest[l->nr];
 
+		l->e[l->nr] = e;
 		*t = (struct target)TARGET_INIT;
-		if (!recorder_find_by_trace(&r, st->m.path, e.name) &&
-		    !recorder_attach(&r, t, NULL))
-			nr++;
-		else
-			target_detach(t);
+		if (!recorder_find_by_trace(&r, st->m.path, e.name))
+			(void)recorder_attach(&r, t, NULL);
 	}
-	rc = confine(&(struct confine){
-			     .target = nr ? guests : NULL,
-			     .nr_targets = nr,
-			     .store = st->m.path,
-			     .state = true,
-			     .host = true,
-		     }, err);
-	while (nr)
-		target_detach(&guests[--nr]);
-	return rc;
+	return 0;
 }
 
 /* One that is damaged does not keep the others. */
 static int complete_all(struct store *st, struct xf_err *err)
 {
-	struct catalog_entry e;
-	uint32_t slot = 0;
-	int nr = 0, rc = confine_all(st, err);
+	_cleanup_(lost_deinit) struct lost l = { 0 };
+	int rc = find_lost(st, &l, err);
 
+	rc = rc ? rc : confine(&(struct confine){
+				       .target = l.nr ? l.guest : NULL,
+				       .nr_targets = l.nr,
+				       .store = st->m.path,
+				       .state = true,
+				       .host = true,
+			       }, err);
 	if (rc)
 		return rc;
-	while (next_interrupted(st, &slot, &e)) {
+	for (size_t i = 0; i < l.nr; i++) {
+		struct target *t = &l.guest[i];
 		struct xf_err why;
-		int one = complete(st, e.name, NULL, &why);
+		int one = complete(st, l.e[i].name, t->id ? t : NULL, NULL,
+				   &why);
 
 		if (one)
-			rc = xf_fail(err, one, "trace %s: %s", e.name, why.msg);
+			rc = xf_fail(err, one, "trace %s: %s", l.e[i].name,
+				     why.msg);
 		else
-			xf_info("trace %s is complete", e.name);
-		nr++;
+			xf_info("trace %s is complete", l.e[i].name);
 	}
-	if (!nr)
+	if (!l.nr)
 		xf_info("no trace was interrupted");
 	return rc;
 }
@@ -164,7 +174,7 @@ int cmd_recover(int argc, char **argv, struct xf_err *err)
 	if (rc)
 		return rc;
 	rc = file ? from_memory(&st, file, allow_open, name, err) :
-	     name ? complete(&st, name, &(struct confine){ 0 }, err) :
+	     name ? complete(&st, name, NULL, &(struct confine){ 0 }, err) :
 		    complete_all(&st, err);
 	store_close(&st);
 	return rc;

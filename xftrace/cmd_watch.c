@@ -28,6 +28,7 @@ struct watch {
 	struct target_options where;
 	struct livecheck l;
 	bool attached;
+	bool confined;
 	unsigned int boots;	/* told */
 	bool json;
 	int signal_fd;
@@ -148,6 +149,21 @@ static bool qemu_ended(const struct watch *w)
 	return poll(&p, 1, 0) > 0;
 }
 
+/*
+ * Nothing is written but state. Not before the guest is there: RAM that has no
+ * name can be opened in QEMU's /proc only, which confined processes cannot.
+ */
+static int attach(struct watch *w, struct xf_err *err)
+{
+	int rc = target_attach(&w->l.t, &w->where, err);
+
+	if (rc || w->confined)
+		return rc;
+	rc = confine(&(struct confine){ .state = true }, err);
+	w->confined = !rc;
+	return rc;
+}
+
 static void look(struct watch *w)
 {
 	struct xf_err why;
@@ -157,7 +173,7 @@ static void look(struct watch *w)
 		w->attached = false;
 	}
 	if (!w->attached)
-		w->attached = !target_attach(&w->l.t, &w->where, &why);
+		w->attached = !attach(w, &why);
 	if (w->attached)
 		livecheck_run(&w->l, &w->check);
 	else
@@ -243,14 +259,9 @@ int cmd_watch(int argc, char **argv, struct xf_err *err)
 		"Ends with 1 if\nthere was an alarm, else 0.\n", opts
 	};
 	int n = opt_parse_only(&u, argc, argv, err);
-	int rc;
 
 	if (n < 0)
 		return n;
-	/* Nothing is written but state, whatever RAM the guest comes back with. */
-	rc = confine(&(struct confine){ .state = true }, err);
-	if (rc)
-		return rc;
 	w.check.kernel = w.where.symbols;
 	checking_begin(&w.check);
 	if (w.check.findings.nr)

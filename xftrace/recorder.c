@@ -375,12 +375,11 @@ int recorder_attach(const struct recorder *r, struct target *t,
 	return target_attach(t, &opt, err);
 }
 
-static int attach_again(const struct recorder *r, struct target *t,
-			const struct confine *later, struct xf_err *err)
+static int look_inside(const struct recorder *r, struct target *t,
+		       const struct confine *later, struct xf_err *err)
 {
-	int rc = recorder_attach(r, t, err);
+	int rc = confine_salvage(r, t, later, err);
 
-	rc = rc ? rc : confine_salvage(r, t, later, err);
 	rc = rc ? rc : target_find_module(t, 3000, err);
 	/* Only to name modules that were loaded meanwhile. */
 	if (!rc && !target_find_kernel(t, false, NULL))
@@ -397,10 +396,11 @@ static void clear_host(const struct recorder *r)
 		hosttrace_remove(pid);
 }
 
-int recorder_salvage(const struct recorder *r, const struct confine *later,
-		     struct xf_err *err)
+int recorder_salvage(const struct recorder *r, struct target *guest,
+		     const struct confine *later, struct xf_err *err)
 {
-	_cleanup_(target_detach) struct target t = TARGET_INIT;
+	_cleanup_(target_detach) struct target own = TARGET_INIT;
+	struct target *t = guest ? guest : &own;
 	_cleanup_close_ int lock_fd = lock(r, err);
 	struct recording rec = { 0 };
 	struct xf_err why = { 0 };
@@ -408,13 +408,13 @@ int recorder_salvage(const struct recorder *r, const struct confine *later,
 
 	if (lock_fd < 0)
 		return lock_fd;
-	rc = attach_again(r, &t, later, &why);
-	rc = rc ? rc : recording_resume(&rec, &t, r->store, r->trace,
-					&why);
+	rc = guest ? 0 : recorder_attach(r, t, &why);
+	rc = rc ? rc : look_inside(r, t, later, &why);
+	rc = rc ? rc : recording_resume(&rec, t, r->store, r->trace, &why);
 	if (rc) {
 		xf_info("the guest is out of reach (%s): only what was kept "
 			"is drawn", why.msg);
-		rc = confine_salvage(r, &t, later, err);
+		rc = confine_salvage(r, t, later, err);
 		rc = rc ? rc : recording_resume(&rec, NULL, r->store, r->trace,
 						err);
 	}

@@ -55,6 +55,9 @@ from "by pid" "a System.map"
 "$xft" symbols --pid $qemu >running.map
 check "symbols of the guest, with its modules" \
 	grep -q ' port_fops_read.*\[virtio_console\]' running.map
+check "by pid: watch gets at RAM without a name" eval \
+	'"$xft" watch --pid $qemu --symbols "$vmlinuz" --count 1 >seen;
+	! grep -q cannot-tell seen || ! cat seen'
 end
 
 qemu-img create -q -f qcow2 snapshots.qcow2 1M
