@@ -85,7 +85,7 @@ has_records() { status ".records > $1" >/dev/null; }
 recorder() { kill "-$1" "$(jq .pid "$work"/run/rec/*/recorder.json)"; }
 # The word in the mailbox that has sealed rings take no more.
 is_halted() {
-	[ "$(od -An -tu4 -j $((block + 4096 + 196)) -N 4 /dev/fd/6)" = 1 ]
+	[ "$(od -An -tu4 -j $((block + 4096 + 196)) -N 4 /dev/fd/6)" -eq 1 ]
 }
 words() { ./produced /dev/fd/6 words; }
 # Of two times the same words of the stream were used, for other records.

@@ -31,6 +31,7 @@
 #define xft_acquire(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define xft_order_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define xft_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define xft_swap(p, from, to) __sync_bool_compare_and_swap(p, from, to)
 #include "xft_ring.h"
 
 static const char *ram;
