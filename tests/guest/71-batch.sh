@@ -39,7 +39,8 @@ check "with a baseline, the guest is another" ends 0 ci/run --accel tcg --append
 endless='while :; do sleep 1; done'
 
 job() { # OUTPUT COMMAND -- in the background, until the command runs
-	"$xft" batch --accel tcg --append xft.quiet -f sys_openat -o "$1" \
+	"$xft" batch --accel tcg -f sys_openat -o "$1" \
+		--append 'xft.quiet ftrace_filter=*_openat*' \
 		--no-memory -r "echo it''runs; $2" >out 2>err &
 	batch=$!
 	until_true 120 grep -q itruns "$1/log.txt"
