@@ -189,6 +189,7 @@ for kernel in 6.1 6.12; do
 
 	[ "$kernel" = 6.1 ] || { "$xft" -q guest stop "$guest"; continue; }
 	# A module that is loaded again has other addresses: a file of its own.
+	few_hooks '*open*'
 	"$xft" -q on --name two sys_openat
 	in_guest 'cat /etc/passwd >/dev/null; rmmod xftrace;
 		insmod /lib/xftrace.ko'
