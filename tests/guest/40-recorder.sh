@@ -198,7 +198,7 @@ check "SIGTERM: the first is whole" \
 
 # The disk of the store fills up.
 mkdir disk
-if mount -t tmpfs -o size=12m,mode=700 tmpfs disk 2>/dev/null; then
+if mount -t tmpfs -o size=8m,mode=700 tmpfs disk 2>/dev/null; then
 	export XFTRACE_DATA=$work/disk
 	all_hooks
 	on vfs_read
