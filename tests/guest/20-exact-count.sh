@@ -109,6 +109,20 @@ overrun() { # NAME
 	echo "# $(produced) written, $(total graph lost) lost"
 }
 
+# Tasks that end in a call that is traced, and others that get their pids.
+pids_again() { # NAME
+	local nr=300
+	few_hooks '*exit_group' do_exit '*getppid'
+	in_guest 'echo 330 >/proc/sys/kernel/pid_max'
+	check "$1 on" "$xft" -q on sys_exit_group sys_getppid
+	check "$1 the programs run" in_guest "i=0; while [ \$i -lt $nr ]; do
+		/tmp/work getppid 1; i=\$((i + 1)); done"
+	check "$1 off" "$xft" -q off -o graph
+	check "$1 their calls are nobody else's" \
+		[ "$(grep -c ' work-.*|  __do_sys_getppid()' graph)" = $nr ]
+	check "$1 the others have ended" grep -q 'do_exit: the task ended in it' graph
+}
+
 for kernel in 6.1 6.12; do
 	start_guest "$kernel" --cpus 2
 	check "$kernel the program is in the guest" put_work
@@ -116,6 +130,7 @@ for kernel in 6.1 6.12; do
 		reads "$kernel, $n reads:" "$n"
 	done
 	overrun "$kernel, overrun:"
+	[ "$kernel" = 6.12 ] || pids_again "$kernel, pids again:"
 	echo "# $SECONDS s"
 	"$xft" -q guest stop "$guest"
 done

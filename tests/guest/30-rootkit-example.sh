@@ -78,6 +78,7 @@ caller_shows() { # FILE
 for kernel in 6.1 6.12; do
 	check "$kernel the module compiles" build "$kernel"
 	start_guest "$kernel"
+	few_hooks '*open*' '*name*' '*printk*' '*:mod:hook_open'
 	check "$kernel the program is in the guest" put_work
 	check "$kernel the module is in the guest" \
 		put "$work/hook_open/$kernel/hook_open.ko" /tmp/hook_open.ko
