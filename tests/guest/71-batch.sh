@@ -33,7 +33,30 @@ check "it did all steps" result ci/results '[.steps[].step] | join(" ")' \
 	"start store on run memory off stop check"
 check "nothing is left" nothing_left
 "$xft" -q baseline make --store ci/results/traces.store -o ci/open.base batch
-check "with a baseline, the guest is another" ends 0 ci/run --accel tcg --append xft.quiet
+
+# Guests that run before, and go on; a store that is made, and then taken.
+start_guest 6.1
+dir=$work/run/guests/$guest
+in_guest 'while [ ! -e /tmp/enough ]; do cat /etc/passwd; done >/dev/null 2>&1 &'
+attached() { # OUTPUT OPTION...
+	"$xft" batch -f sys_openat --store kept.store --store-size 64M -o "$@"
+}
+no_recording() { is_empty "$work/run/rec"; }
+check "by QMP, waiting: clean" ends 0 \
+	attached waited --qmp "$dir/qmp.sock" --wait 1s \
+	--kernel "$O/demo/$(release 6.1)/vmlinuz"
+check "by QMP: complete" complete waited
+check "by QMP: its steps" result waited '[.steps[].step] | join(" ")' \
+	"store on wait memory off check"
+in_guest 'touch /tmp/enough'
+check "with a baseline, the guest is another" ends 0 attached again \
+	--guest "$guest" --baseline ci/open.base --name again --run 'ls -lR /etc'
+check "the store was there" result again '[.steps[].step] | join(" ")' \
+	"on run memory off check"
+check "both traces are in the store" [ "$("$xft" ls --json --store kept.store |
+	jq -r '[.[].name] | sort | join(" ")')" = "again batch" ]
+check "no recording is left" no_recording
+check "the guest goes on" in_guest true
 
 # Never ends by itself.
 endless='while :; do sleep 1; done'
@@ -45,6 +68,20 @@ job() { # OUTPUT COMMAND -- in the background, until the command runs
 	batch=$!
 	until_true 120 grep -q itruns "$1/log.txt"
 }
+attached hangs --guest "$guest" --name hangs --limit 20s \
+	--run "echo it''runs; $endless" >out 2>err &
+batch=$!
+until_true 60 grep -q itruns hangs/log.txt
+kill -STOP "$(jq .pid "$dir/guest.json")"
+wait $batch
+check "the guest hangs: 2" [ $? = 2 ]
+kill -CONT "$(jq .pid "$dir/guest.json")"
+check "the guest hangs: complete" complete hangs
+check "the guest hangs: it says why" result hangs \
+	'.steps[] | select(.step == "run").error' 'run: not done within 20.0 s'
+check "the guest hangs: no recording is left" no_recording
+"$xft" -q guest stop "$guest"
+
 job dies "$endless"
 kill -9 "$(jq .pid "$work"/run/guests/*/guest.json)"
 wait $batch
