@@ -158,14 +158,14 @@ const struct rule rules[NR_RULES] = {
 		"did: somebody wrote to the rings in guest memory.",
 	},
 	[RULE_CODE_WRITTEN] = {
-		"code-written", FINDING_ALARM, "a module wrote to kernel code",
-		"An instruction outside of the kernel's own code wrote to the "
-		"kernel's code or to its constant data.",
+		"code-written", FINDING_ALARM, "kernel code was written to",
+		"The kernel's constant data was written to, or its code, by an "
+		"instruction that is none of its own.",
 	},
 	[RULE_CODE_PATCHED] = {
-		"code-patched", FINDING_HINT, "kernel code was written to",
-		"The kernel wrote to code or constant data, but not to trace, or "
-		"nobody knows which instruction did. Probes and BPF do that.",
+		"code-patched", FINDING_HINT, "the kernel wrote to its code",
+		"The kernel wrote to code, but not to trace, or nobody knows "
+		"which instruction did. Probes and BPF do that.",
 	},
 	[RULE_CANNOT_TELL] = {
 		"cannot-tell", FINDING_UNKNOWN, "could not be decided",

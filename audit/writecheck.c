@@ -128,21 +128,27 @@ static void writes_begin(struct emitter *e, const struct call_stats *totals)
 	w->first_ns = dirty_first_ns(e->trace, e->session);
 }
 
+/*
+ * The kernel writes its own code for probes and BPF, but never constant data, by
+ * whosever order; and a module's text is written by who loads it.
+ */
+static bool is_wrong(struct writes *w, const struct dirty_page *d)
+{
+	const struct name *n = names_at(&w->e.names, d->rec->pc);
+
+	if (!d->exact || !d->rec->pc || d->rec->type == XFT_PAGE_MODULE_TEXT)
+		return false;
+	return d->rec->type != XFT_PAGE_TEXT || !n->known || n->module;
+}
+
 static void writes_dirty(struct emitter *e, const struct dirty_page *d,
 			 const struct call *c)
 {
 	struct writes *w = (struct writes *)e;
-	const struct name *n;
-	bool own;
 
-	if (!dirty_type_is_bad(d->rec->type) ||
-	    dirty_is_tracer(d->rec, &e->names))
-		return;
-	n = names_at(&e->names, d->rec->pc);
-	own = n->known && !n->module;
-	/* Whose module's text it is that a loader writes nobody can tell. */
-	tell(w, d->exact && d->rec->pc && !own &&
-		     d->rec->type != XFT_PAGE_MODULE_TEXT, d, c);
+	if (dirty_type_is_bad(d->rec->type) &&
+	    !dirty_is_tracer(d->rec, &e->names))
+		tell(w, is_wrong(w, d), d, c);
 }
 
 static void writes_enter(struct emitter *e, const struct call *c)

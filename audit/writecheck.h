@@ -3,10 +3,9 @@
  * writecheck -- did somebody write where nobody should, while it was traced?
  *
  * Of a trace that has the pages that were written: kernel code, the table of
- * system calls, constant data. An alarm if the instruction that wrote it is none
- * of the kernel's own. What the kernel itself wrote there, but not to trace, and
- * what was harvested, so that nobody knows by which instruction, are hints: kprobes
- * and BPF have the kernel write its code, too.
+ * system calls, constant data. An alarm, but for code that the kernel's own
+ * instructions wrote: kprobes and BPF have it do that. This is a hint, as is what
+ * was harvested, so that nobody knows by which instruction.
  */
 #ifndef XF_WRITECHECK_H
 #define XF_WRITECHECK_H

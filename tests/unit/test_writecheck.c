@@ -105,7 +105,13 @@ static void hints(void **state)
 	struct chunk c = { .head.source = XFTD_TCG };
 	struct findings f;
 
-	/* The kernel's own code; a module that is loaded. */
+	/* By the kernel's own code, which must not write constant data. */
+	c.rec[0] = page(fake_addr('a') + 8);
+	c.rec[0].type = XFT_PAGE_SYSCALLS;
+	f = check(&c, 1);
+	assert_int_equal(count(&f, RULE_CODE_WRITTEN), 1);
+	findings_deinit(&f);
+	/* But its code; and a module that is loaded. */
 	c.rec[0] = page(fake_addr('a') + 8);
 	c.rec[1] = page(FOREIGN);
 	c.rec[1].type = XFT_PAGE_MODULE_TEXT;
