@@ -265,11 +265,16 @@ static void wrote(struct vcpu *v, uint32_t mode, uint32_t info, uint64_t vaddr,
 	}
 }
 
-static void slow_store(struct vcpu *v, uint32_t info, uint64_t vaddr, void *pc)
+/* On its own, so that on_store() saves no registers. */
+__attribute__((noinline)) static void
+slow_store(struct vcpu *v, uint32_t info, uint64_t vaddr, void *pc)
 {
 	uint64_t last = vaddr + (1ull << qemu_plugin_mem_size_shift(info)) - 1;
 	uint32_t mode;
 
+	/* Loads come here, too: see watch_stores(). */
+	if (!qemu_plugin_mem_is_store(info))
+		return;
 	/* set_mode() waits for those that it finds busy. */
 	__atomic_store_n(&v->busy, 1, __ATOMIC_SEQ_CST);
 	mode = __atomic_load_n(&d.mode, __ATOMIC_SEQ_CST);
@@ -296,9 +301,6 @@ static void on_store(unsigned int nr, uint32_t info, uint64_t vaddr, void *pc)
 	if (mode != XFTD_ALL && c->tag == ((vaddr & PAGE_MASK) | v->filling) &&
 	    c->seen == v->round && vaddr % XFTD_PAGE <= XFTD_PAGE - 64 &&
 	    is_round(v, mode))
-		return;
-	/* Loads come here, too: see watch_stores(). */
-	if (!qemu_plugin_mem_is_store(info))
 		return;
 	slow_store(v, info, vaddr, pc);
 }
