@@ -88,8 +88,10 @@ told() { jq -se "any(.[]; $1)" watched >/dev/null; }
 "$xft" -q on --guest "$guest" --name late sys_openat
 hook quiet=1 "echo 1 >$hidden"
 in_guest 'cat /etc/passwd >/dev/null'
+# Whether the recording knew it before it hid is chance.
 check "watch: the hidden module appears" until_true 60 \
-	told '.change == "appeared" and .rule == "unknown-caller"'
+	told '.change == "appeared" and (.rule == "unknown-caller" or
+		.rule == "hidden-module")'
 unhook
 check "watch: memory is clean again" until_true 60 \
 	told '.change == "gone" and .level == "alarm"'
