@@ -341,6 +341,9 @@ static __always_inline void xft_ring_turn(struct xft_ring *r, u64 tsc,
 	sub->records_before = r->records;
 	sub->epoch = r->epoch;
 	sub->used = 0;
+	/* Who scribbles on it once has spoiled it for one round, not for all. */
+	sub->reserved[0] = sub->reserved[1] = 0;
+	sub->reserved[2] = sub->reserved[3] = 0;
 	r->sub = sub;
 	r->base_tsc = tsc;
 	r->data = (u64)sub - (nr << shift);
