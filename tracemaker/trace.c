@@ -439,6 +439,8 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 		return add_dirty(t, data, len, err);
 	case TRACE_NAMES:
 		return add_names(t, data, len, err);
+	case TRACE_BASELINE:
+		return xf_fail(err, -EINVAL, "is a baseline, not a trace");
 	default:
 		return 0;
 	}

@@ -54,6 +54,7 @@ enum trace_chunk {
 	TRACE_DIRTY,	/* struct trace_dirty, then its records */
 	TRACE_NAMES,	/* JSON: {"names": [...]}: more of the names that
 			 * those records have; the session's first is 1 */
+	TRACE_BASELINE,	/* a part of a baseline's text; then it is no trace */
 };
 
 /* "what" of a NOTE. */

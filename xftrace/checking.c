@@ -6,14 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "baseline.h"
+#include "baselines.h"
 #include "cleanup.h"
 #include "flowcheck.h"
 #include "io.h"
 #include "kimage.h"
 #include "log.h"
 #include "report.h"
-#include "state.h"
 #include "traces.h"
 #include "writecheck.h"
 
@@ -31,45 +30,11 @@ void checking_cannot(struct checking *c, const struct xf_err *why)
 	findings_add(&c->findings, RULE_CANNOT_TELL, NULL, "%s", why->msg);
 }
 
-int checking_baseline_path(const char *name, char **ret, struct xf_err *err)
-{
-	_cleanup_free_ char *data = NULL, *file = NULL;
-	int rc;
-
-	if (!state_name_ok(name))
-		return xf_fail(err, -EINVAL, "'%s' cannot be a baseline's "
-			       "name: use letters, digits and ._-", name);
-	rc = state_data(&data, err);
-	if (rc)
-		return rc;
-	if (asprintf(&file, "%s.base", name) < 0)
-		abort();
-	*ret = state_join(data, "baselines", file, NULL);
-	return 0;
-}
-
-static int read_baseline(struct checking *c, struct xf_err *err)
-{
-	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
-	int rc = 0;
-
-	if (access(c->baseline, F_OK) && !strchr(c->baseline, '/'))
-		rc = checking_baseline_path(c->baseline, &c->base_path, err);
-	else
-		c->base_path = copy(c->baseline);
-	rc = rc ? rc : io_read_file(c->base_path, BASELINE_FILE_MAX, &text,
-				    err);
-	if (rc)
-		return rc;
-	rc = baseline_parse(text.data, text.len, &c->base, err);
-	return rc ? xf_prefix(err, rc, "%s", c->base_path) : 0;
-}
-
 void checking_begin(struct checking *c)
 {
 	struct xf_err why;
 
-	if (c->baseline && read_baseline(c, &why))
+	if (c->baseline && baselines_read(c->baseline, c->store, &c->base, &why))
 		checking_cannot(c, &why);
 }
 
@@ -158,7 +123,7 @@ int checking_report(const struct checking *c, struct xf_err *err)
 		.subject = c->subject ?: "?",
 		.kernel = c->release,
 		.build_id = c->build_id,
-		.baseline = c->base_path,
+		.baseline = c->baseline,
 		.mask = c->mask,
 		.findings = &c->findings,
 	};
@@ -190,5 +155,4 @@ void checking_deinit(struct checking *c)
 	free(c->release);
 	free(c->build_id);
 	free(c->mask);
-	free(c->base_path);
 }

@@ -29,7 +29,6 @@ struct checking {
 	bool json;		/* on stdout, instead of the table */
 	/* The rest is found out. */
 	char *subject, *release, *build_id, *mask; /* owned */
-	char *base_path;	/* owned */
 	struct flow base;
 	struct findings findings;
 };
@@ -48,9 +47,6 @@ struct checking {
 	{ "junit", 0, OPT_STRING, &(c).junit, "FILE",                          \
 	  "write JUnit XML, too", 0, 0 },                                      \
 	TRACES_STORE((c).store)
-
-/* Where 'baseline make' keeps the one of that name; malloc()ed. */
-int checking_baseline_path(const char *name, char **ret, struct xf_err *err);
 
 /* Read the baseline; one that is missing or damaged is a finding. */
 void checking_begin(struct checking *c);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "baseline.h"
-#include "checking.h"
+#include "baselines.h"
 #include "cleanup.h"
 #include "cmd.h"
 #include "confine.h"
@@ -71,27 +70,32 @@ static int add_trace(struct flow *sum, const char *store, const char *name,
 	return rc ? xf_prefix(err, rc, "trace %s", name) : 0;
 }
 
-static int save(const struct flow *f, const char *path, struct xf_err *err)
+static int save(const struct flow *f, const char *path, struct store *kept,
+		const char *name, struct xf_err *err)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
 	baseline_write(f, &b);
+	if (name)
+		return baselines_keep(kept, name, &b, err);
 	if (strcmp(path, "-"))
 		return io_replace_file(path, b.data, b.len, 0666, err);
 	fwrite(b.data, 1, b.len, stdout);
 	return 0;
 }
 
-/* <data>/baselines/NAME.base, the folder made. */
-static int kept_path(const char *name, char **ret, struct xf_err *err)
+/* A name that is taken is not found out when all traces have been read. */
+static int open_kept(struct store *st, const char *store, const char *name,
+		     struct xf_err *err)
 {
-	_cleanup_free_ char *folder = NULL;
-	int rc = checking_baseline_path(name, ret, err);
+	struct catalog_entry e;
+	int rc = catalog_check_name(name, err);
 
-	if (rc)
-		return rc;
-	folder = strdup(*ret);
-	return io_make_folders(dirname(folder), 0700, err);
+	rc = rc ? rc : traces_open(st, store, TRACES_ADD, err);
+	if (!rc && !catalog_find(st, name, &e, NULL))
+		rc = xf_fail(err, -EEXIST, "'%s' is there already: choose "
+			     "another --name, or 'xftrace rm %s'", name, name);
+	return rc;
 }
 
 static int baseline_make(int argc, char **argv, struct xf_err *err)
@@ -101,7 +105,7 @@ static int baseline_make(int argc, char **argv, struct xf_err *err)
 		{ "output", 'o', OPT_STRING, &output, "FILE",
 		  "write FILE (-: stdout)", 0, 0 },
 		{ "name", 'n', OPT_STRING, &name, "NAME",
-		  "keep it under this name", 0, 0 },
+		  "keep it in the store under this name", 0, 0 },
 		TRACES_STORE(store),
 		{ 0 }
 	};
@@ -113,7 +117,7 @@ static int baseline_make(int argc, char **argv, struct xf_err *err)
 		opts
 	};
 	_cleanup_(flow_deinit) struct flow sum = { 0 };
-	_cleanup_free_ char *path = NULL;
+	struct store kept = { 0 };
 	int n = opt_parse(&u, argc, argv, err);
 	int rc;
 
@@ -124,16 +128,18 @@ static int baseline_make(int argc, char **argv, struct xf_err *err)
 	if (!output == !name)
 		return xf_fail(err, OPT_MISUSE,
 			       "say either --output or --name");
-	rc = name ? kept_path(name, &path, err) : 0;
+	rc = name ? open_kept(&kept, store, name, err) : 0;
 	rc = rc ? rc : confine(&(struct confine){
-				       .output = { path ?: output },
+				       .output = { output },
+				       .store = kept.m.path,
 			       }, err);
 	for (int i = 0; !rc && i < n; i++) {
 		xf_progress("%d of %d traces", i, n);
 		rc = add_trace(&sum, store, argv[i], err);
 	}
 	xf_progress(NULL);
-	rc = rc ? rc : save(&sum, path ?: output, err);
+	rc = rc ? rc : save(&sum, output, &kept, name, err);
+	store_close(&kept);
 	if (!rc)
 		xf_info("baseline of %" PRIu64 " run%s: %zu lines", sum.runs,
 			sum.runs == 1 ? "" : "s", sum.nr);
@@ -158,31 +164,26 @@ static void show_root(const struct flow_item *item, void *arg)
 
 static int baseline_show(int argc, char **argv, struct xf_err *err)
 {
-	const struct opt opts[] = { { 0 } };
+	const char *store = NULL;
+	const struct opt opts[] = { TRACES_STORE(store), { 0 } };
 	const struct usage u = {
 		"baseline show", "FILE|NAME", "What a baseline holds.", NULL,
 		opts
 	};
-	_cleanup_(checking_deinit) struct checking c = CHECKING_INIT;
+	_cleanup_(flow_deinit) struct flow base = { 0 };
 	struct summary s = { 0 };
-	int n = opt_parse(&u, argc, argv, err);
+	int n = opt_parse_nr(&u, argc, argv, 1, 1, "name one baseline", err);
 	int rc;
 
 	if (n < 0)
 		return n;
-	if (n != 1)
-		return xf_fail(err, OPT_MISUSE, "name one baseline");
 	rc = confine(&(struct confine){ 0 }, err);
+	rc = rc ? rc : baselines_read(argv[0], store, &base, err);
 	if (rc)
 		return rc;
-	c.baseline = argv[0];
-	checking_begin(&c);
-	if (c.findings.nr)
-		return xf_fail(err, -EBADMSG, "%s", c.findings.v[0].text);
 	printf("%-12s %s\n%-12s %s\n%-12s %" PRIu64 "\n", "kernel",
-	       c.base.release, "build id", c.base.build_id, "runs",
-	       c.base.runs);
-	flow_each(&c.base, show_root, &s);
+	       base.release, "build id", base.build_id, "runs", base.runs);
+	flow_each(&base, show_root, &s);
 	printf("%-12s %" PRIu64 " kinds\n", "calls", s.calls);
 	return 0;
 }

@@ -91,6 +91,23 @@ int traces_open(struct store *st, const char *path, enum traces_use use,
 	return rc ? rc : store_open(st, file, use != TRACES_READ, err);
 }
 
+bool traces_is_baseline(const struct store *st, const struct catalog_entry *e)
+{
+	struct store reader = *st; /* a journal wants one that may change */
+	struct journal j = { 0 };
+	uint64_t pos = 0;
+	uint32_t type;
+	const void *data;
+	size_t len;
+	bool is = !e->finished && !e->damaged &&
+		  !journal_open(&j, &reader, e->name, NULL) &&
+		  journal_next(&j, &pos, &type, &data, &len, NULL) > 0 &&
+		  type == TRACE_BASELINE;
+
+	journal_close(&j);
+	return is;
+}
+
 static int find_newest(const struct store *st, struct catalog_entry *ret,
 		       struct xf_err *err)
 {
@@ -98,7 +115,8 @@ static int find_newest(const struct store *st, struct catalog_entry *ret,
 	uint32_t slot = 0;
 
 	while (catalog_next(st, &slot, &e))
-		if (!e.damaged && e.created_ns >= newest.created_ns)
+		if (!e.damaged && e.created_ns >= newest.created_ns &&
+		    !traces_is_baseline(st, &e))
 			newest = e;
 	if (!newest.id)
 		return xf_fail(err, -ENOENT, "%s: has no trace", st->m.path);
@@ -174,6 +192,7 @@ const char *traces_state(const struct store *st, const struct catalog_entry *e)
 	return e->damaged			? "damaged" :
 	       store_is_written(st, e->slot)	? "recording" :
 	       e->finished			? "finished" :
+	       traces_is_baseline(st, e)	? "baseline" :
 						  "interrupted";
 }
 

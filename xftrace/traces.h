@@ -44,7 +44,10 @@ int traces_open_one(struct store *st, struct journal *j, const char *path,
 void traces_new_name(const struct store *st, const char *guest,
 		     char ret[LAYOUT_NAME + 1]);
 
-/* "recording", "finished", "interrupted", "damaged" */
+/* Kept in the store, and no trace: see baselines.h. */
+bool traces_is_baseline(const struct store *st, const struct catalog_entry *e);
+
+/* "recording", "finished", "interrupted", "damaged", "baseline" */
 const char *traces_state(const struct store *st, const struct catalog_entry *e);
 
 /* An entry as JSON: name, state, created, bytes. */

@@ -35,6 +35,10 @@ check "a baseline" "$xft" -q baseline make -o open.base clean-1 clean-2 clean-3
 check "it is the same each time" cmp -s open.base \
 	<("$xft" -q baseline make -o - clean-3 clean-1 clean-2)
 check "it can be kept" "$xft" -q baseline make -n open clean-1 clean-2 clean-3
+fails "its name is taken" 1 "'open' is there already.*xftrace rm open" \
+	"$xft" baseline make -n open clean-1
+fails "it is no trace" 1 "open: is a baseline, not a trace" "$xft" report open
+check "it is listed" sh -c "'$xft' ls | grep -q '^open  *baseline '"
 "$xft" baseline show open >shown
 check "show has the roots" grep -qE '^root +__x64_sys_openat, [0-9]+ calls in 3 runs' shown
 
