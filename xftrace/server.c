@@ -420,7 +420,8 @@ static int open_socket(const struct recorder *r, struct xf_err *err)
 			       path);
 	strcpy(a.sun_path, path);
 	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* It may be served before whoever asked poll() comes to it. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
 	    listen(fd, 8))
 		return xf_fail_errno(err, "%s", path);
