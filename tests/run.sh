@@ -15,7 +15,8 @@
 # if it is not said, as a guest that boots or waits seldom needs its own; those
 # with a line "# takes: N s" first, the longest before all, so that none is left
 # to a single processor in the end. Those with a line "# alone: WHY" and long ones
-# have the machine for themselves.
+# have the machine for themselves, and those with a line "# again: WHY" have a
+# second try.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -83,9 +84,19 @@ run() { # LABEL COMMAND... -- its output is a list of results
 
 finish() { while [ ${#label[@]} -gt 0 ]; do reap; done; }
 
+# Each output of a first try that failed is kept, as comments.
+twice() { # FILE
+	local first
+	first=$(bash "$1" 2>&1) && ! grep -q '^not ok ' <<<"$first" &&
+		echo "$first" && return
+	sed 's/^/# first try: /' <<<"$first"
+	bash "$1"
+}
+
 run_file() { # tests/KIND/NAME.sh
-	local kind=${1%/*}
-	run "${kind##*/}-$(basename "$1" .sh)" bash "$1"
+	local kind=${1%/*} how=bash
+	if grep -q '^# again: ' "$1"; then how=twice; fi
+	run "${kind##*/}-$(basename "$1" .sh)" $how "$1"
 }
 
 # Of a kind, those that it says take the most time first.

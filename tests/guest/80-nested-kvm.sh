@@ -6,6 +6,8 @@
 
 # alone: an L1 whose kernel spins leaves and enters its emulator at each turn, and
 # crawls when it has to share the machine.
+# again: it may crawl even then: 'off' was seen to take more than ten minutes in
+# L1, and nobody knows yet what spins.
 # shellcheck disable=SC2016,SC2154 # L1's shell's variables and awk's; lib.sh's
 
 # shellcheck disable=SC1091

@@ -12,9 +12,10 @@
 # it is wrong in L2, whose kernel warns with a long backtrace.
 L1_CPU=${L1_CPU:-EPYC,+svm,-cx16,-xsave}
 
-# l1_start KERNEL [QEMU-OPTION...] -- build it if needed, boot it, wait for it
+# l1_start KERNEL [QEMU-OPTION...] -- build it if needed, boot it, wait for it. In
+# L1_IMAGE may be one that was built with more in it.
 l1_start() {
-	local kernel=$1 image=$O/nested/$1.cpio
+	local kernel=$1 image=${L1_IMAGE:-$O/nested/$1.cpio}
 	shift
 	O=$O sh "$top/tests/nested/build.sh" "$kernel" "$image" || return
 	(exec qemu-system-x86_64 -nodefaults -no-user-config -display none \
