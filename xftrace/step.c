@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,9 @@ int steps_run(struct steps *s, const char *name, uint64_t limit_ns,
 	else if (rc)
 		xf_fail(&why, rc, "%s: not done within %.1f s", name,
 			limit_ns / 1e9);
+	else if (WIFSIGNALED(status))
+		rc = xf_fail(&why, -EIO, "%s: killed by signal %d, %s", name,
+			     WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (status) {
 		words = last_words(s, from);
 		rc = xf_fail(&why, -EIO, "%s: %s", name, words);

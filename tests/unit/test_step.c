@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,11 @@ static int end_with(void *arg)
 	if (status)
 		fprintf(stderr, "first\nxftrace: error: the \033reason\n");
 	return status;
+}
+
+static int die(void *arg)
+{
+	return raise(SIGKILL);
 }
 
 static int never(void *arg)
@@ -49,6 +55,9 @@ static void test_steps(void **state)
 	assert_int_equal(steps_run(&s, "bad", 9 * SECOND, end_with, &bad, &err),
 			 -EIO);
 	assert_string_equal(err.msg, "bad: the \\x1breason");
+	assert_int_equal(steps_run(&s, "dead", 9 * SECOND, die, NULL, &err),
+			 -EIO);
+	assert_string_equal(err.msg, "dead: killed by signal 9, Killed");
 	assert_int_equal(steps_run(&s, "slow", SECOND / 10, never, NULL, &err),
 			 -ETIMEDOUT);
 	assert_string_equal(err.msg, "slow: not done within 0.1 s");
@@ -58,8 +67,8 @@ static void test_steps(void **state)
 	assert_true(s.interrupted);
 	/* What is to be ended still runs. */
 	assert_int_equal(steps_run(&s, "end", SECOND, end_with, &good, &err), 0);
-	assert_int_equal(json_array_size(s.done), 5);
-	assert_true(json_is_true(json_object_get(json_array_get(s.done, 4),
+	assert_int_equal(json_array_size(s.done), 6);
+	assert_true(json_is_true(json_object_get(json_array_get(s.done, 5),
 						 "done")));
 	steps_deinit(&s);
 }
