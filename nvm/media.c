@@ -102,6 +102,18 @@ static int watch(struct media *m, struct xf_err *err)
 	return xf_fail(err, -EMFILE, "%s: too many stores are open", m->path);
 }
 
+/* Only what is mapped with DAX takes MAP_SYNC; libpmem knows it by that, too. */
+static void *map_to_read(int fd, size_t len, int *pmem)
+{
+	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd,
+		       0);
+
+	*pmem = p != MAP_FAILED;
+	if (!*pmem)
+		p = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
 /*
  * libpmem maps for writing only, which a reader may not be allowed to do, and
  * takes a name, which may mean another file by now: through /proc it takes our
@@ -124,9 +136,7 @@ static int map_file(struct media *m, struct xf_err *err)
 		snprintf(self, sizeof(self), "/proc/self/fd/%d", m->fd);
 		p = pmem_map_file(self, 0, 0, 0, &mapped, &pmem);
 	} else {
-		p = mmap(NULL, mapped, PROT_READ, MAP_SHARED, m->fd, 0);
-		if (p == MAP_FAILED)
-			p = NULL;
+		p = map_to_read(m->fd, mapped, &pmem);
 	}
 	if (!p)
 		return xf_fail_errno(err, "%s", m->path);
