@@ -16,7 +16,8 @@
 #include "codemap.h"
 #include "image.h"
 
-#define LOOK_MAX_CPU_MS	 500
+/* Three times what a guest in order takes of an emulated processor. */
+#define LOOK_MAX_CPU_MS	 2000
 #define LOOK_MAX_BYTES	 (128u << 20)
 #define LOOK_MAX_NODES	 65536		/* of one list or tree */
 #define LOOK_MAX_FOUND	 64		/* findings of one rule */

@@ -230,7 +230,7 @@ static void check_pages(struct look *l)
 	/* The upper half is the kernel's. */
 	if (!walk(&w, l->g->space.pgd_gpa & PTE_ADDR,
 		  l->g->space.l5 ? 0xfe00000000000000 : 0xffff000000000000,
-		  level, 256))
+		  level, 256) && !l->spent)
 		look_cannot(l, "executable memory: the page tables are too "
 			       "many");
 	flush(&w);
