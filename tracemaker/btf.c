@@ -13,8 +13,8 @@
 
 /* Structures without a name inside of such ones, arrays of arrays. */
 #define MAX_DEPTH 16
-/* Members and types looked at for one answer: types may refer in circles. */
-#define MAX_STEPS (1u << 20)
+/* Members and types looked at for one answer; kernels want some hundreds. */
+#define MAX_STEPS (1u << 16)
 
 enum kind {
 	INT = 1,
