@@ -20,6 +20,7 @@ struct entries {
 static uint64_t leads_to(uint64_t addr, const uint8_t *p)
 {
 	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
 	if (!memcmp(p, endbr, sizeof(endbr))) {
 		addr += sizeof(endbr);
 		p += sizeof(endbr);

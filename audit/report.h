@@ -24,7 +24,7 @@ struct report {
 	const char *subject;	/* trace or guest that was checked */
 	const char *kernel;	/* release */
 	const char *build_id;
-	const char *baseline;	/* file */
+	const char *baseline;	/* name in the store, or file */
 	const char *mask;	/* how the trace's records are protected */
 	const struct findings *findings;
 };

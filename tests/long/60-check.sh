@@ -125,13 +125,14 @@ users=(
 		ip link; cat /proc/net/dev; rmmod dummy; done~:'
 	'BPF on a kprobe~bpf_kprobe vfs_read 300 >/tmp/bpf.txt 2>&1 &
 		wait_for "grep attached /tmp/bpf.txt"~killall bpf_kprobe; gone bpf_kprobe'
-	'perf record of events~perf record -q -e "sched:*" -a -o /tmp/perf.data sleep 300 &
-		wait_for "[ -s /tmp/perf.data ]"~killall sleep; gone perf; rm /tmp/perf.data'
-	'perf record of samples~perf record -q -e cpu-clock -g -a -o /tmp/perf.data sleep 300 &
-		wait_for "[ -s /tmp/perf.data ]"~killall sleep; gone perf; rm /tmp/perf.data'
-	'perf probe and stat~perf probe -q vfs_read && { perf stat -e probe:vfs_read -a sleep 300 & } &&
-		wait_for "pidof perf && pidof sleep"
-		~killall sleep; gone perf; perf probe -q -d "*"'
+	'perf record of events~perf record -q -e "sched:*" -a -o /tmp/perf.data &
+		wait_for "[ -s /tmp/perf.data ]"~killall -INT perf; gone perf; rm /tmp/perf.data'
+	'perf record of samples~perf record -q -e cpu-clock -g -a -o /tmp/perf.data &
+		wait_for "[ -s /tmp/perf.data ]"~killall -INT perf; gone perf; rm /tmp/perf.data'
+	'perf probe and stat~perf probe -q vfs_read &&
+		{ perf stat -I 100 -o /tmp/stat.txt -e probe:vfs_read -a & } &&
+		wait_for "grep probe:vfs_read /tmp/stat.txt"
+		~killall -INT perf; gone perf; perf probe -q -d "*"; rm /tmp/stat.txt'
 	'bpftrace~bpftrace -e "kprobe:vfs_read { @[comm] = count(); }
 			kfunc:vfs_open { @o = count(); } kretfunc:vfs_write { @r = count(); }
 			interval:ms:100 { printf(\"attached\\n\"); }" >/tmp/bpf.txt 2>&1 &
@@ -164,25 +165,31 @@ start_big() { # KERNEL
 	check "$1 a guest with that is ready" prepare "$1"
 }
 
-# Each is begun while it is recorded, and ended afterwards.
-record_users() { # KERNEL
-	local trace name begin end names
+# record_in_big KERNEL KIND NR -- the missing of that many traces of a kind
+record_in_big() {
+	local trace names
 	# shellcheck disable=SC2046 # words
-	names=$(missing $(printf "$1-user-%s\n" "${!users[@]}"))
+	names=$(missing $(seq -f "$1-$2-%g" 0 $(($3 - 1))))
 	[ "$names" ] || return
 	start_big "$1"
-	for trace in $names; do
-		IFS='~' read -r -d '' name begin end <<<"${users[${trace##*-}]}"
-		keep "$trace" "${trace##*-}" "$helpers
-			cd $tracefs; { $begin
-			} >/dev/null"
-		check "$1 $name: nothing is found in memory" \
-			verdict 0 --live --guest "$guest"
-		in_guest "$helpers
-			cd $tracefs; $end" >/dev/null
-	done
+	for trace in $names; do "record_$2" "$1" "${trace##*-}"; done
 	"$xft" -q guest stop "$guest"
 }
+
+# It is begun while it is recorded, and ended afterwards.
+record_user() { # KERNEL NUMBER
+	local name begin end
+	IFS='~' read -r -d '' name begin end <<<"${users[$2]}"
+	keep "$1-user-$2" "$2" "$helpers
+		cd $tracefs; { $begin
+		} >/dev/null"
+	check "$1 $name: nothing is found in memory" \
+		verdict 0 --live --guest "$guest"
+	in_guest "$helpers
+		cd $tracefs; $end" >/dev/null
+}
+
+record_users() { record_in_big "$1" user "${#users[@]}"; } # KERNEL
 
 judge_users() { # KERNEL
 	local i name
@@ -228,23 +235,17 @@ hook() { # MODULE PARAMETERS -- in the guest
 	[ "${2% hide}" = "$2" ] || in_guest "echo 1 >/sys/module/$1/parameters/hidden"
 }
 
-record_hooks() { # KERNEL
-	local trace name module params names
-	# shellcheck disable=SC2046 # words
-	names=$(missing $(printf "$1-hook-%s\n" "${!hooks[@]}"))
-	[ "$names" ] || return
-	start_big "$1"
-	for trace in $names; do
-		IFS='~' read -r name module params _ <<<"${hooks[${trace##*-}]}"
-		check "$1 $name: is loaded" hook "$module" "$params"
-		keep "$trace" 8 "$pass"
-		"$xft" -q check --live --guest "$guest" --json \
-			>"$traces/$trace.live" 2>/dev/null
-		in_guest "echo 0 >/sys/module/hook_open/parameters/hidden
-			rmmod ${module#quiet/}" 2>/dev/null
-	done
-	"$xft" -q guest stop "$guest"
+record_hook() { # KERNEL NUMBER
+	local name module params trace=$1-hook-$2
+	IFS='~' read -r name module params _ <<<"${hooks[$2]}"
+	check "$1 $name: is loaded" hook "$module" "$params"
+	keep "$trace" 8 "$pass"
+	"$xft" -q check --live --guest "$guest" --json >"$traces/$trace.live" 2>/dev/null
+	in_guest "echo 0 >/sys/module/hook_open/parameters/hidden
+		rmmod ${module#quiet/}" 2>/dev/null
 }
+
+record_hooks() { record_in_big "$1" hook "${#hooks[@]}"; } # KERNEL
 
 alarms() { # FILE -- the rules of its alarms
 	jq -r '.findings[] | select(.level == "alarm") | .rule' "$1" | sort -u |
