@@ -158,6 +158,21 @@ static int look_at_head(struct ring *r, uint64_t *ret_head, struct xf_err *err)
 	return 0;
 }
 
+/*
+ * Sub-buffer @nr's place is another one's by now, as its header says: one that
+ * head will come to. False: there never is such a one in this place.
+ */
+static bool is_reopened(struct ring *r, uint64_t nr, uint64_t seq)
+{
+	uint64_t by = seq - 1 - nr;
+
+	if (!seq || seq - 1 < nr || by % r->nr_subs)
+		return false;
+	if (r->reopened < seq - 1)
+		r->reopened = seq - 1;
+	return true;
+}
+
 int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 {
 	/* A guest that only moves head must not keep us here. */
@@ -209,7 +224,8 @@ int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 			 * the open one may be the one that is being opened.
 			 */
 			if (open - nr == r->nr_subs - 1 &&
-			    sub.seq == nr + r->nr_subs + 1) {
+			    sub.seq == nr + r->nr_subs + 1 &&
+			    is_reopened(r, nr, sub.seq)) {
 				skip_to(r, nr + 1);
 				r->lapped = true;
 				continue;
@@ -343,12 +359,15 @@ int ring_accept(struct ring *r, struct ring_span *span, const void *copy,
 {
 	const struct xft_sub *shared = r->subs[span->nr % r->nr_subs];
 	const struct klog_entry *key;
-	uint64_t delta = 0;
+	uint64_t delta = 0, seq;
 	int64_t nr;
 
 	/* Order the copy's loads before the second look at seq. */
 	shared_order_loads();
-	if (shared_load(&shared->seq) != span->nr + 1) {
+	seq = shared_load(&shared->seq);
+	if (seq != span->nr + 1 && !is_reopened(r, span->nr, seq))
+		return give_up_sub(r, span->nr, -EBADMSG, err, "wrong number");
+	if (seq != span->nr + 1) {
 		skip_to(r, span->nr + 1);
 		r->lapped = true;
 		return xf_fail(err, -ESTALE,
@@ -398,7 +417,12 @@ int ring_accept(struct ring *r, struct ring_span *span, const void *copy,
 
 int ring_check_end(struct ring *r, struct xf_err *err)
 {
-	if (!r->seal || (r->seal->closed && r->seal->last))
+	if (!r->seal)
+		return 0;
+	if (r->reopened > open_sub(r, r->seen_head))
+		return give_up_sealed(r, r->pos >> r->sub_shift, UNSEAL_DROPPED,
+				      err);
+	if (r->seal->closed && r->seal->last)
 		return 0;
 	return give_up_sealed(r, r->pos >> r->sub_shift, UNSEAL_TRUNCATED, err);
 }

@@ -48,6 +48,7 @@ struct ring {
 	uint32_t nr_subs;
 	uint64_t pos;		/* next byte to read; never wraps */
 	uint64_t seen_head;	/* newest head: it must not run backwards */
+	uint64_t reopened;	/* newest sub-buffer that a header, not head, told of */
 	uint64_t records;	/* accepted or lost: those before pos */
 	uint64_t accepted;
 	uint64_t lost;		/* overwritten before we came */

@@ -77,6 +77,7 @@ caught SEQ_MOVES_WITH_HEAD given_up
 caught LAP_LATE given_up
 caught LAP_EARLY unlapped
 caught RACE_IS_BAD given_up
+caught FALSE_TURN unopened
 
 # Streams that a thread makes beforehand.
 model=$top/tests/model/pool.pml

@@ -341,7 +341,14 @@ end:	do
 	:: !hooks -> break
 	od;
 	do
-	:: r < RINGS -> d_step { close(); r++ }
+	:: r < RINGS -> d_step {
+			close();
+#ifdef FALSE_TURN
+			ring[r].sub[(WRITERS_SUB(r) + 1) % SUBS].seq =
+				WRITERS_SUB(r) + 2;
+#endif
+			r++
+		}
 	:: else -> break
 	od;
 	stopped = true
@@ -433,13 +440,14 @@ inline load_word()
 proctype Reader()
 {
 	byte q, pos, records;
+	byte reopened;		/* newest sub-buffer that a header told of */
 	bool lapped, stop_seen;
 	byte head, nr, tries, was, start, end;	/* ring_next */
 	byte seq, before, epoch, used;		/* sub */
 	byte left, expect;			/* the caller's copy */
 	short w;
 	bool spoilt;
-	bool unlapped, given_up, gap, torn, miscounted;	/* findings */
+	bool unlapped, given_up, gap, torn, miscounted, unopened; /* findings */
 
 #if NMIS
 	if
@@ -452,6 +460,8 @@ ring_next:
 		nr = 0;
 		stop_seen = stopped;
 		head = ring[q].head;	/* look_at_head */
+		/* To save states: it came to that. */
+		reopened = (reopened > OPEN_SUB(head) -> reopened : 0);
 		tries = SUBS;
 again:		if
 		:: pos >= head -> goto caught_up
@@ -516,6 +526,7 @@ look_at_seq:
 #ifndef SEQ_MOVES_WITH_HEAD
 		if
 		:: OPEN_SUB(head) - nr == SUBS - 1 && seq == nr + SUBS + 1 ->
+			reopened = nr + SUBS;
 			skip_to(nr + 1);
 			forget();
 			goto again
@@ -570,7 +581,9 @@ there:
 	atomic {
 		if
 #ifndef NO_SECOND_LOOK
-		:: SHARED.seq != nr + 1 -> skip_to(nr + 1)
+		:: SHARED.seq != nr + 1 ->
+			reopened = SHARED.seq - 1;
+			skip_to(nr + 1)
 #endif
 		:: else ->
 			torn = spoilt || left;
@@ -599,6 +612,9 @@ caught_up:
 		:: !stop_seen -> goto ring_next
 		:: else
 		fi;
+		/* ring_check_end: who begins a sub-buffer comes to it */
+		unopened = reopened > OPEN_SUB(ring[q].head);
+		assert(!unopened);
 		/* accepted + lost = produced */
 		miscounted = records != ring[q].made;
 		assert(!miscounted)

@@ -468,6 +468,30 @@ static void test_overwritten(void **state)
 	}
 }
 
+/* The header changes between the two looks to what it never can be. */
+static void test_overwritten_by_none(void **state)
+{
+	static uint64_t copy[SIZE / 8];
+	static const uint64_t seqs[] = { 0, 2, NR, NR + 2, UINT64_MAX };
+
+	for (size_t i = 0; i < ARRAY_SIZE(seqs); i++) {
+		struct xf_err err = { 0 };
+		struct ring_span span;
+		struct fake_ring f;
+		uint64_t n = 0;
+
+		start(&f);
+		push(&f, &n, CALLS + 5);
+		assert_int_equal(ring_next(&f.r, &span, &err), 1);
+		memcpy(copy, span.data, span.len);
+		f.subs[0]->seq = seqs[i];
+		assert_int_equal(ring_accept(&f.r, &span, copy, &f.keys,
+					     FAKE_SESSION, &err), -EBADMSG);
+		assert_int_equal(f.r.bad, 1);
+		fake_ring_close(&f);
+	}
+}
+
 /* The slot after the open one is marked before head says so. */
 static void test_opening(void **state)
 {
@@ -1045,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_torn_tail),
 		cmocka_unit_test(test_overwritten),
+		cmocka_unit_test(test_overwritten_by_none),
 		cmocka_unit_test(test_opening),
 		cmocka_unit_test(test_hostile_header),
 		cmocka_unit_test(test_same_memory),

@@ -535,6 +535,17 @@ static void false_loss(struct moment *m)
 	push(&m->f, &(uint64_t){ m->n }, 1 + rnd(200));
 }
 
+/* Say that the oldest is just being overwritten, and never come to that. */
+static void false_turn(struct moment *m)
+{
+	struct xft_ring *w = m->f.w;
+	uint64_t last = (w->head - 1) / SIZE + NR - 1, n = m->n;
+
+	w->sub->seq += NR;
+	while ((w->head - 1) / SIZE < last)
+		push(&m->f, &n, 1);
+}
+
 /* The same, and have the module close all as if that were the end. */
 static void false_end(struct moment *m)
 {
@@ -555,6 +566,7 @@ static const struct {
 	{ "truncate and close", truncate_and_close },
 	{ "truncate and leave", truncate_and_leave },
 	{ "false loss", false_loss },
+	{ "false turn", false_turn },
 	{ "false end", false_end },
 };
 
