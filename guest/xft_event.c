@@ -162,13 +162,13 @@ static notrace void xft_event_take(struct trace_export *unused,
 	words = 1 + (size + 7) / 8;
 	flags = xft_irq_save();
 	r = this_cpu_read(xft_ring_main);
+	tsc = rdtsc();
 	if (unlikely(!xft_in_task() || words > XFT_LONG_WORDS ||
 		     !xft_ring_room(r, current, words, xft_mask) ||
 		     !xft_is_named(r, current))) {
 		xft_event_slow((void *)data, size, type, flags);
 		return;
 	}
-	tsc = rdtsc();
 	if (xft_mask == XFT_MASK_SEALED)
 		xft_put_event(r, tsc, xft_event_word(size), data, size, type,
 			      XFT_MASK_SEALED);

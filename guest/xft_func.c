@@ -196,11 +196,12 @@ static __always_inline int xft_record(u64 first, u64 second, bool is_root,
 {
 	unsigned long flags = xft_irq_save();
 	struct xft_ring *r = this_cpu_read(xft_ring_main);
+	u64 tsc = rdtsc();
 
 	if (unlikely(!xft_in_task() || !xft_ring_ready(r, current, mask) ||
 		     (is_root && !xft_is_named(r, current))))
 		return xft_record_slow(first, second, flags);
-	xft_ring_call(r, rdtsc(), first, second, mask);
+	xft_ring_call(r, tsc, first, second, mask);
 	xft_irq_restore(flags);
 	return 1;
 }

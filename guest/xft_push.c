@@ -200,9 +200,16 @@ static void xft_kick_one(struct xft_ring **slot)
 	xft_ring_kick(*slot, rdtsc());
 }
 
+/*
+ * Each last record of a sub-buffer is sealed, too. Its time comes before the
+ * look, as in each record: see xft_ring_halted().
+ */
 static void xft_close_one(struct xft_ring **slot)
 {
-	xft_ring_finish(*slot, rdtsc(), xft_mask);
+	u64 tsc = rdtsc();
+
+	if (!xft_ring_halted(*slot, xft_mask))
+		xft_ring_finish(*slot, tsc, xft_mask);
 }
 
 static void xft_free_one(struct xft_ring **slot)
@@ -226,14 +233,10 @@ void xft_push_init(void)
 static notrace void xft_close_here(void *unused)
 {
 	struct xft_ring *r = this_cpu_read(xft_ring_main);
+	u64 tsc = rdtsc();
 
-	xft_ring_close(r, rdtsc(), 0, XFT_MASK_SEALED);
-}
-
-/* Each last record of a sub-buffer is sealed, too. */
-static bool xft_push_halted(void)
-{
-	return xft_mask == XFT_MASK_SEALED && READ_ONCE(xft_mbox->halt);
+	if (!xft_ring_halted(r, XFT_MASK_SEALED))
+		xft_ring_close(r, tsc, 0, XFT_MASK_SEALED);
 }
 
 /*
@@ -278,7 +281,7 @@ void xft_push_kick(void)
 {
 	xft_for_each_ring(xft_kick_one);
 	if (xft_mask == XFT_MASK_SEALED && xft_ctl->state == XFT_TRACING &&
-	    !xft_push_halted() && time_after(jiffies, xft_next_close)) {
+	    time_after(jiffies, xft_next_close)) {
 		xft_close_idle();
 		xft_next_close = jiffies + HZ;
 	}
@@ -286,8 +289,7 @@ void xft_push_kick(void)
 
 void xft_push_close(void)
 {
-	if (!xft_push_halted())
-		xft_for_each_ring(xft_close_one);
+	xft_for_each_ring(xft_close_one);
 }
 
 void xft_push_free(void)

@@ -81,7 +81,11 @@ static __always_inline struct xft_ring_hdr *xft_ring_hdr(struct xft_ring *r)
 	return (struct xft_ring_hdr *)r;
 }
 
-/* This guest was set back: what it would seal with was used before. */
+/*
+ * This guest was set back: what it would seal with was used before. All that
+ * goes into a record is taken before the look, its time as well: a guest that
+ * is set back to right after it seals the same again.
+ */
 static __always_inline bool xft_ring_halted(const struct xft_ring *r,
 					    enum xft_mask mask)
 {
