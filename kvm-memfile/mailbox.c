@@ -233,6 +233,7 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 	if (start->nr_roots)
 		memcpy(mb->mbox->roots, start->roots,
 		       start->nr_roots * sizeof(*start->roots));
+	memcpy(mb->kfunc, start->kfunc, sizeof(mb->kfunc));
 	memcpy(mb->mbox->kfunc, start->kfunc, sizeof(start->kfunc));
 	mb->mbox->halt = 0;
 	mb->mbox->mask = start->seed ? XFT_MASK_SEALED : XFT_MASK_XOR;
@@ -253,6 +254,16 @@ void mailbox_halt(struct mailbox *mb)
 bool mailbox_is_halted(const struct mailbox *mb)
 {
 	return shared_load(&mb->mbox->halt);
+}
+
+bool mailbox_is_ours(const struct mailbox *mb)
+{
+	const struct xft_mbox *mbox = mb->mbox;
+
+	for (size_t i = 0; i < sizeof(mbox->reserved1); i++)
+		if (mbox->reserved1[i])
+			return false;
+	return !memcmp(mbox->kfunc, mb->kfunc, sizeof(mb->kfunc));
 }
 
 void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key)

@@ -33,6 +33,7 @@ struct mailbox {
 	uint64_t mbox_gpa;
 	uint64_t instance;		/* of the module that was found */
 	struct xft_mbox *mbox;		/* writable mapping; the memfile's */
+	uint64_t kfunc[XFT_NR_KFUNCS];	/* as START has put them there */
 };
 
 /* A trace event to record. */
@@ -109,6 +110,13 @@ int mailbox_start(struct mailbox *mb, const struct mailbox_start *start,
 void mailbox_halt(struct mailbox *mb);
 /* Somebody has done so. */
 bool mailbox_is_halted(const struct mailbox *mb);
+
+/*
+ * Its first page has the addresses of functions that a START of ours has put
+ * there, and zeros behind: it is still the mailbox, or the one that a snapshot has
+ * brought back. A kernel that has booted since makes something else of the page.
+ */
+bool mailbox_is_ours(const struct mailbox *mb);
 
 /* Hand a key to the guest; it must be in the Klog already. */
 void mailbox_set_key(struct mailbox *mb, const struct klog_entry *key);

@@ -173,6 +173,17 @@ static bool is_reopened(struct ring *r, uint64_t nr, uint64_t seq)
 	return true;
 }
 
+bool ring_look(struct ring *r)
+{
+	uint64_t head = shared_load(r->head);
+
+	if (head < r->seen_head)
+		return false;
+	if (head <= INT64_MAX)
+		r->seen_head = head;
+	return true;
+}
+
 int ring_next(struct ring *r, struct ring_span *ret_span, struct xf_err *err)
 {
 	/* A guest that only moves head must not keep us here. */

@@ -92,6 +92,12 @@ int ring_seal(struct ring *r, const uint8_t seed[UNSEAL_SEED],
 void ring_deinit(struct ring *r);
 
 /*
+ * Look where the writer is, and no more. False: it has been further, which
+ * ring_next() will say as well.
+ */
+bool ring_look(struct ring *r);
+
+/*
  * The next stretch, oldest first. Returns 1, or 0 when caught up, or -EBADMSG:
  * what the guest published is impossible; that sub-buffer has been left out and
  * the call may be repeated.

@@ -398,10 +398,12 @@ static void watch_heart(struct recording *r,
 
 	if (mailbox_ctl(&r->t->mb, &ctl, NULL) || ctl.heartbeat == r->heartbeat)
 		return;
-	r->reborn = r->rewound;
-	r->rewound |= ctl.heartbeat < r->heartbeat;
-	for (size_t i = 0; i < r->nr_rings; i++)
-		r->rewound |= r->rings[i].rewound;
+	if (ctl.heartbeat < r->heartbeat) {
+		r->rewound = true;
+		r->new_beats = 0;
+	} else if (r->rewound) {
+		r->new_beats++;
+	}
 	r->heartbeat = ctl.heartbeat;
 	r->beat_ns = monotonic_ns();
 	r->beat_bad = before->bad;
@@ -471,6 +473,27 @@ static bool is_beating(const struct recording *r)
 	return monotonic_ns() - r->beat_ns < BEAT_FRESH_NS;
 }
 
+/*
+ * A guest that was set back must not seal, from its first instruction on. So this
+ * is done again at each look: until QEMU has restored the last page, it may write
+ * over the word. Steps are those of tests/model/rewind.pml.
+ */
+static void brake(struct recording *r)
+{
+	for (size_t i = 0; i < r->nr_rings; i++)
+		r->rewound |= !ring_look(&r->rings[i]);
+	/* Whoever else halts it silences it. */
+	r->rewound |= mailbox_is_halted(&r->t->mb);
+	/* QEMU may take longer than a heart that beats would need to. */
+	if (r->rewound && mailbox_is_ours(&r->t->mb))
+		mailbox_halt(&r->t->mb);
+}
+
+bool recording_is_reborn(const struct recording *r)
+{
+	return r->tracing && r->rewound && r->new_beats >= 2;
+}
+
 int recording_tick(struct recording *r, struct xf_err *err)
 {
 	struct recording_counts before = recording_counts(r);
@@ -478,10 +501,7 @@ int recording_tick(struct recording *r, struct xf_err *err)
 
 	if (r->tracing) {
 		watch_heart(r, &before);
-		/* Whoever else halts it silences it. */
-		r->rewound |= mailbox_is_halted(&r->t->mb);
-		if (r->rewound && is_beating(r))
-			mailbox_halt(&r->t->mb);
+		brake(r);
 		if (!rings_are_its(r)) {
 			rc = drain_host(r, err);
 			return rc ? rc : commit(r, monotonic_ns(), err);
@@ -679,7 +699,8 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	r->before.bad = r->beat_bad;
 	r->before.gaps = r->beat_gaps;
 	forget_rings(r);
-	r->tracing = r->stopped = r->rewound = r->reborn = false;
+	r->tracing = r->stopped = r->rewound = false;
+	r->new_beats = 0;
 	recording_note(r, what, text);
 }
 

@@ -73,7 +73,7 @@ struct recording {
 	uint64_t beat_bad;	/* findings from before that ... */
 	uint64_t beat_gaps;	/* ... are those of a guest that lived */
 	bool rewound;		/* the guest was set back to an earlier state */
-	bool reborn;		/* and its heart has beaten since */
+	unsigned int new_beats;	/* of its heart since then */
 	bool resumed;		/* somebody else began it: erasable_ns is not all */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
@@ -105,6 +105,13 @@ int recording_begin(struct recording *r, const struct recording_spec *spec,
  * kept.
  */
 int recording_tick(struct recording *r, struct xf_err *err);
+
+/*
+ * The guest was set back to an earlier state, and runs: it is time for a new
+ * session. Its last beat before that may be seen after the first of what is set
+ * back, so it takes two to tell.
+ */
+bool recording_is_reborn(const struct recording *r);
 
 /*
  * The store is full: nothing more is kept, so hooks go now, and recording_end()

@@ -279,7 +279,7 @@ static void check_guest(struct server *s, uint64_t now)
 				  "the guest rebooted or unloaded its module");
 		return;
 	}
-	if (s->rec.reborn && !s->rec.stopped) {
+	if (recording_is_reborn(&s->rec) && !s->rec.stopped) {
 		begin_anew(s);
 		return;
 	}
@@ -392,7 +392,7 @@ static void run(struct server *s)
 		update_rate(s, now);
 		if (s->rec.full)
 			halt(s, now);
-		if (now >= s->check_ns || s->rec.reborn)
+		if (now >= s->check_ns || recording_is_reborn(&s->rec))
 			check_guest(s, now);
 		if (p[0].revents)
 			serve(s);

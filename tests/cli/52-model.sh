@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The models of ring and pool: right as they are, wrong when a rule is broken.
+# The models of ring, pool and rewind: right as they are, wrong when a rule is broken.
 . "$(dirname "$0")/../lib.sh"
 
 model=$top/tests/model/ring.pml
 if ! command -v spin >/dev/null; then
-	skip "the models of ring and pool: no spin"
+	skip "the models of ring, pool and rewind: no spin"
 	exit
 fi
 
@@ -17,7 +17,7 @@ build() {
 	spin -a $options "$model" >spin.log 2>&1 &&
 		gcc -w "$@" -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c >>spin.log 2>&1
 }
-run_pan() { ./pan -m50000 -w24 >pan.log 2>&1; }
+run_pan() { ./pan -m50000 -w24 "$@" >pan.log 2>&1; }
 
 # holds NAME OPTIONS [COMPILER'S OPTIONS] -- in every state that there is; what
 # the run has not come by is appended to unreached.NAME
@@ -40,9 +40,10 @@ holds() {
 	fi
 }
 
-# caught RULE FINDING [OPTIONS] -- without the rule the model must find that
+# caught RULE FINDING [OPTIONS] -- without the rule the model must find that; that
+# it comes to a standstill is not it
 caught() {
-	build "-D$1 ${3:--DRECORDS=12}" -O0 && run_pan
+	build "-D$1 ${3:--DRECORDS=12}" -O0 && run_pan -E
 	if grep -qE "^pan:1: assertion violated *\(?.*!\($2\)" pan.log; then
 		ok "caught: $1 ($2)"
 	else
@@ -90,3 +91,18 @@ caught READY_EARLY wrong "-DSUBS=7"
 caught KEY_LATE wrong "-DSUBS=7"
 caught NO_WIPE left "-DSUBS=7"
 caught NO_CLOSE left "-DSUBS=7"
+
+# Guests that are set back to a snapshot, once and once more.
+model=$top/tests/model/rewind.pml
+holds rewind ""
+check "model: each step of it was taken" eval "! grep -v -e -end- unreached.rewind"
+caught NO_HALT reused -DRESTORES=1
+caught HALT_ONCE reused -DRESTORES=1
+caught BEATS_ONLY reused -DRESTORES=1
+caught FIRST_BEAT lost -DRESTORES=1
+caught RELEASED_EARLY reused -DRESTORES=1
+caught RUN_UNSEEN reused -DRESTORES=1
+caught NO_LOOK reused -DRESTORES=1
+caught TIME_LATE reused -DRESTORES=1
+caught CLOSE_ANYWAY reused -DRESTORES=1
+caught LOOK_BEFORE_IPI reused -DRESTORES=1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# takes: 90 s
+# takes: 95 s
 # Guests that somebody else started, in every form that RAM may have; where
 # symbols come from; what may be named.
 . "$(dirname "$0")/../lib.sh"
@@ -71,12 +71,16 @@ from "pc, file deleted" "the kernel image"
 quiet "pc, file deleted"
 
 # It is set back to a snapshot while it is recorded.
-monitor() { # COMMAND -- of QEMU's
+monitor() { # COMMAND... -- of QEMU's
+	local last=${!#} command id=
 	rm -f qmp.log
 	{
-		printf '{"execute": "qmp_capabilities"}
-			{"execute": "human-monitor-command", "id": "done",
-			"arguments": {"command-line": "%s"}}\n' "$1"
+		printf '{"execute": "qmp_capabilities"}\n'
+		for command; do
+			[ "$command" != "$last" ] || id='"id": "done",'
+			printf '{"execute": "human-monitor-command", %s
+				"arguments": {"command-line": "%s"}}\n' "$id" "$command"
+		done
 		until_true 60 grep -q '"id": "done"' qmp.log
 	} | socat -t 0.1 - "UNIX-CONNECT:$vm/qmp" >qmp.log
 }
@@ -87,6 +91,7 @@ recorder() { kill "-$1" "$(jq .pid "$work"/run/rec/*/recorder.json)"; }
 is_halted() {
 	[ "$(od -An -tu4 -j $((block + 4096 + 196)) -N 4 /dev/fd/6)" -eq 1 ]
 }
+heartbeat() { od -An -tu8 -j $((block + 72)) -N 8 /dev/fd/6; }
 words() { ./produced /dev/fd/6 words; }
 # Of two times the same words of the stream were used, for other records.
 reused() {
@@ -121,6 +126,33 @@ recorder CONT
 check "set back: a new session" until_true 120 status '.session == 2'
 until_true 120 status '.state == "tracing"'
 in_vm "$(reads_as second)"
+
+# By less than a beat of its heart, as who restores a snapshot time and again does:
+# then a ring's position is all that tells.
+ran_a_little() {
+	monitor stop "savevm little"
+	words >before
+	beat=$(heartbeat)
+	monitor cont stop
+	words >undone
+	[ "$(heartbeat)" = "$beat" ] && longer undone before
+}
+in_vm "while :; do read -r x </etc/passwd; done & echo \$! >/tmp/loop"
+check "set back a little: it sealed something between two beats" \
+	until_true 60 ran_a_little
+monitor "loadvm little"
+check "set back a little: its rings are halted before it runs" until_true 20 is_halted
+recorder STOP
+beat=$(heartbeat)
+monitor cont
+until_true 20 eval '[ "$(heartbeat)" != "$beat" ]'
+words >after
+check "set back a little: nothing is sealed with what was used before" \
+	[ "$(reused undone after)" = 0 ]
+recorder CONT
+check "set back a little: a new session" until_true 120 status '.session == 3'
+until_true 120 status '.state == "tracing"'
+in_vm 'kill $(cat /tmp/loop)'
 check "set back: off" off
 check "set back: all lives are in the trace" \
 	sh -c 'for m in before undone second; do

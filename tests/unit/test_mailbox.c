@@ -169,6 +169,14 @@ static void test_requests(void **state)
 	assert_int_equal(b.mbox->nr_roots, 2);
 	assert_memory_equal(b.mbox->roots, roots, sizeof(roots));
 	assert_memory_equal(b.mbox->kfunc, start.kfunc, sizeof(start.kfunc));
+	/* Until somebody else has the page, whole or a part of it. */
+	assert_true(mailbox_is_ours(&mb));
+	b.mbox->kfunc[1]++;
+	assert_false(mailbox_is_ours(&mb));
+	b.mbox->kfunc[1]--;
+	b.mbox->reserved1[sizeof(b.mbox->reserved1) - 1] = 1;
+	assert_false(mailbox_is_ours(&mb));
+	b.mbox->reserved1[sizeof(b.mbox->reserved1) - 1] = 0;
 	assert_int_equal(
 		mailbox_request(&mb, XFT_CMD_STOP, LONG_MS, NULL, NULL, &err),
 		0);

@@ -492,6 +492,28 @@ static void test_overwritten_by_none(void **state)
 	}
 }
 
+/* Back is back, however far; what is no position at all is not gone to. */
+static void test_look(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0, head;
+
+	start(&f);
+	push(&f, &n, 7);
+	head = f.w->head;
+	assert_true(ring_look(&f.r));
+	f.w->head = head - 8;
+	assert_false(ring_look(&f.r));
+	assert_false(ring_look(&f.r));
+	f.w->head = UINT64_MAX;
+	assert_true(ring_look(&f.r));
+	f.w->head = head;
+	assert_true(ring_look(&f.r));
+	assert_int_equal(drain(&f).calls, 7);
+	assert_int_equal(f.r.bad, 0);
+	fake_ring_close(&f);
+}
+
 /* The slot after the open one is marked before head says so. */
 static void test_opening(void **state)
 {
@@ -1070,6 +1092,7 @@ int main(void)
 		cmocka_unit_test(test_torn_tail),
 		cmocka_unit_test(test_overwritten),
 		cmocka_unit_test(test_overwritten_by_none),
+		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_opening),
 		cmocka_unit_test(test_hostile_header),
 		cmocka_unit_test(test_same_memory),

@@ -193,6 +193,7 @@ static void test_halted(void **state)
 		assert_int_equal(f.w->head, head);
 		assert_int_equal(drain(&f), 0);
 		assert_int_equal(f.r.accepted, taken);
+		assert_true(ring_look(&f.r));
 		f.mb.mbox->halt = 0;
 	}
 	finish(&f, n);
