@@ -6,186 +6,33 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <elf.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "fake_guest.h"
+#include "fake_image.h"
 #include "guestlist.h"
-#include "look.h"
-#include "sites.h"
-
-#define TEXT  0xffffffff81000000ull
-#define TABLE 0xffffffff81002000ull
-#define SLIDE 0x10000000ull
-#define THUNK (TEXT + 0x800)		/* __x86_indirect_thunk_array */
-
-enum { TEXT_SEC = 1, RETURNS, RETPOLINES, ALTS, REPLACEMENT, NAMES, NR };
-
-static const struct {
-	const char *name;
-	uint64_t addr, len;
-} sections[NR] = {
-	[TEXT_SEC] = { ".text", TEXT, 0x1000 },
-	[RETURNS] = { ".return_sites", TABLE, 4 },
-	[RETPOLINES] = { ".retpoline_sites", TABLE + 0x100, 4 },
-	[ALTS] = { ".altinstructions", TABLE + 0x200, 24 },
-	[REPLACEMENT] = { ".altinstr_replacement", TABLE + 0x300, 64 },
-	[NAMES] = { ".shstrtab", 0, 0 },
-};
-
-/* A file whose bytes at TEXT begin at this offset. */
-#define AT(addr) (0x1000 + ((addr) - TEXT))
-
-struct kernel {
-	struct kfile file;
-	struct symtab *symbols;
-	struct btf types;
-	struct image_guest g;
-	struct look l;
-	struct sites sites;
-	struct findings found;
-};
-
-static void put_s32(uint8_t *file, uint64_t addr, uint64_t to)
-{
-	int32_t away = to - addr;
-
-	memcpy(file + AT(addr), &away, sizeof(away));
-}
-
-static void put_branch(uint8_t *file, uint64_t addr, uint8_t opcode,
-		       uint64_t to)
-{
-	int32_t away = to - (addr + 5);
-
-	file[AT(addr)] = opcode;
-	memcpy(file + AT(addr) + 1, &away, sizeof(away));
-}
-
-static void add_headers(uint8_t *file, size_t names, size_t headers)
-{
-	Elf64_Ehdr eh = {
-		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
-		.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1,
-		.e_phoff = sizeof(eh), .e_phnum = 1, .e_ehsize = sizeof(eh),
-		.e_phentsize = sizeof(Elf64_Phdr), .e_shoff = headers,
-		.e_shnum = NR, .e_shentsize = sizeof(Elf64_Shdr),
-		.e_shstrndx = NAMES,
-	};
-	Elf64_Phdr ph = { .p_type = PT_LOAD, .p_offset = 0x1000,
-			  .p_vaddr = TEXT, .p_paddr = 0x1000000,
-			  .p_filesz = 0x3000, .p_memsz = 0x3000 };
-	Elf64_Shdr sh[NR] = { 0 };
-	size_t at = 1;
-
-	for (int i = 1; i < NR; i++) {
-		strcpy((char *)file + names + at, sections[i].name);
-		sh[i] = (Elf64_Shdr){
-			.sh_name = at,
-			.sh_type = i == NAMES ? SHT_STRTAB : SHT_PROGBITS,
-			.sh_addr = sections[i].addr,
-			.sh_offset = i == NAMES ? names : AT(sections[i].addr),
-			.sh_size = i == NAMES ? 256 : sections[i].len,
-		};
-		at += strlen(sections[i].name) + 1;
-	}
-	memcpy(file, &eh, sizeof(eh));
-	memcpy(file + sizeof(eh), &ph, sizeof(ph));
-	memcpy(file + headers, sh, sizeof(sh));
-}
-
-static void put_alt(uint8_t *file, unsigned int nr, uint64_t at, uint64_t from,
-		    uint8_t len, uint8_t from_len)
-{
-	uint64_t entry = sections[ALTS].addr + 12 * nr;
-
-	put_s32(file, entry, at);
-	put_s32(file, entry + 4, from);
-	file[AT(entry) + 10] = len;
-	file[AT(entry) + 11] = from_len;
-}
-
-/* A vmlinux with relocations behind it: one of 64 bits at TEXT + 0xf00. */
-static void make_file(struct buf *out, const int32_t *relocs, size_t nr)
-{
-	size_t names = 0x4000, headers = 0x4100;
-	size_t len = headers + NR * sizeof(Elf64_Shdr);
-	uint8_t *file = (uint8_t *)buf_reserve(out, len);
-	uint64_t value = TEXT + 0x100;
-
-	memset(file, 0, len);
-	memset(file + AT(TEXT), 0xcc, 0x1000);
-	put_branch(file, TEXT + 0x100, 0xe9, THUNK + 0x400);
-	put_s32(file, sections[RETURNS].addr, TEXT + 0x100);
-	/* call of the thunk for rdx */
-	put_branch(file, TEXT + 0x200, 0xe8, THUNK + 2 * 32);
-	put_s32(file, sections[RETPOLINES].addr, TEXT + 0x200);
-	/* Ten bytes that may become a call, and some more that a prefetch. */
-	memset(file + AT(TEXT + 0x300), 0x90, 10);
-	put_branch(file, sections[REPLACEMENT].addr, 0xe8, TEXT + 0x900);
-	put_alt(file, 0, TEXT + 0x300, sections[REPLACEMENT].addr, 10, 5);
-	memcpy(file + AT(TEXT + 0x400), "\x0f\x1f\x44\x00\x00", 5);
-	memcpy(file + AT(sections[REPLACEMENT].addr) + 16, "\xf3\xa4\xc3", 3);
-	put_alt(file, 1, TEXT + 0x400, sections[REPLACEMENT].addr + 16, 5, 3);
-	memcpy(file + AT(TEXT + 0xf00), &value, sizeof(value));
-	add_headers(file, names, headers);
-	out->len = len;
-	buf_add(out, relocs, nr * sizeof(*relocs));
-}
-
-static const int32_t relocs[] = { 0, (int32_t)(TEXT + 0xf00), 0, 0 };
-
-static void add_symbol(struct kernel *k, uint64_t addr, const char *name)
-{
-	symtab_add(k->symbols, addr + SLIDE, 0, 't', name, strlen(name), NULL);
-}
+#include "unaligned.h"
 
 static int setup(void **state)
 {
-	struct kernel *k = calloc(1, sizeof(*k));
-	struct buf file = BUF_INIT;
-
-	make_file(&file, relocs, 4);
-	assert_int_equal(kfile_open(&k->file, &file, SLIDE, NULL), 0);
-	k->symbols = symtab_create();
-	add_symbol(k, TEXT, "_stext");
-	add_symbol(k, TEXT + 0x100, "victim");
-	add_symbol(k, THUNK, "__x86_indirect_thunk_array");
-	add_symbol(k, TEXT + 0x900, "callee");
-	add_symbol(k, THUNK + 0x400, "__x86_return_thunk");
-	add_symbol(k, TEXT + 0xe00, "srso_return_thunk");
-	add_symbol(k, TEXT + 0x1000, "_etext");
-	symtab_seal(k->symbols);
-	k->g = (struct image_guest){ .symbols = k->symbols, .types = &k->types,
-				     .file = &k->file };
-	k->l = (struct look){ .g = &k->g, .f = &k->found,
-			      .code = CODEMAP_INIT };
-	k->found = (struct findings)FINDINGS_INIT;
-	sites_find(&k->sites, &k->l);
-	*state = k;
+	*state = malloc(sizeof(struct fake_image));
+	fake_image_open(*state, NULL, 12);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct kernel *k = *state;
-
-	sites_deinit(&k->sites);
-	symtab_destroy(k->symbols);
-	kfile_close(&k->file);
-	findings_deinit(&k->found);
-	free(k);
+	fake_image_close(*state);
+	free(*state);
 	return 0;
 }
 
-/* How many bytes are explained when @now stands at @addr. */
-static size_t explained(struct kernel *k, uint64_t addr, const char *now,
+/* How many bytes are explained when @now stands at TEXT + @at. */
+static size_t explained(struct fake_image *k, size_t at, const void *now,
 			size_t len)
 {
-	uint8_t text[0x1000];
-	const uint8_t *was = kfile_at(&k->file, TEXT + SLIDE, sizeof(text));
-	size_t at = addr - TEXT;
+	const uint8_t *was = kfile_at(&k->file, TEXT + SLIDE, TEXT_LEN);
+	uint8_t text[TEXT_LEN];
 
 	memcpy(text, was, sizeof(text));
 	memcpy(text + at, now, len);
@@ -195,98 +42,281 @@ static size_t explained(struct kernel *k, uint64_t addr, const char *now,
 			     at, sizeof(text) - at);
 }
 
+/* The same when that is a call or jump to @to, at run time, and @behind. */
+static size_t led(struct fake_image *k, size_t at, uint8_t opcode, uint64_t to,
+		  const char *behind)
+{
+	int32_t away = to - (TEXT + SLIDE + at + 5);
+	uint8_t now[16] = { opcode };
+
+	memcpy(now + 1, &away, sizeof(away));
+	memcpy(now + 5, behind, strlen(behind));
+	return explained(k, at, now, 5 + strlen(behind));
+}
+
 static void relocation(void **state)
 {
-	struct kernel *k = *state;
+	struct fake_image *k = *state;
 	struct kfile_range r;
-	uint64_t v;
 
-	memcpy(&v, kfile_at(&k->file, TEXT + SLIDE + 0xf00, 8), 8);
-	assert_int_equal(v, TEXT + 0x100 + SLIDE);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		assert_int_equal(get_u64(kfile_at(&k->file,
+						  words[i].addr + SLIDE, 8)),
+				 words[i].value + SLIDE);
+	assert_int_equal(get_u32(kfile_at(&k->file, TEXT + REL32 + SLIDE, 4)),
+			 0x1000 + SLIDE);
+	assert_int_equal(get_u32(kfile_at(&k->file, TEXT + REL32_BACK + SLIDE,
+					  4)),
+			 (uint32_t)(0x1000 - SLIDE));
 	assert_null(kfile_at(&k->file, TEXT, 1));
-	assert_null(kfile_at(&k->file, TEXT + SLIDE + 0x2fff, 2));
+	assert_null(kfile_at(&k->file, TEXT + SLIDE + IMAGE_LEN - 1, 2));
 	assert_null(kfile_at(&k->file, TEXT + SLIDE, SIZE_MAX));
 	assert_true(kfile_section(&k->file, ".return_sites", &r));
-	assert_int_equal(r.addr, TABLE + SLIDE);
-	assert_int_equal(r.len, 4);
+	assert_int_equal(r.addr, TABLE(RETURNS) + SLIDE);
+	assert_int_equal(r.len, 8);
 	assert_false(kfile_section(&k->file, ".nonsense", &r));
+}
+
+/* What opening the file says when @value stands at @off of it. */
+static int damaged(size_t off, uint64_t value, size_t len)
+{
+	_cleanup_(kfile_close) struct kfile k = KFILE_INIT;
+	struct buf file = BUF_INIT;
+
+	fake_image_make(&file, relocs, ARRAY_SIZE(relocs), 12);
+	memcpy(file.data + off, &value, len);
+	return kfile_open(&k, &file, SLIDE, NULL);
 }
 
 static void hostile_file(void **state)
 {
 	static const int32_t outside[] = { 0, 0x1000, 0, 0 };
+	const size_t ph = sizeof(Elf64_Ehdr);
 	struct kfile k = KFILE_INIT;
 	struct buf file = BUF_INIT;
 	struct xf_err err;
 
-	make_file(&file, outside, 4);
+	fake_image_make(&file, outside, ARRAY_SIZE(outside), 12);
 	assert_int_equal(kfile_open(&k, &file, SLIDE, &err), -EBADMSG);
-	make_file(&file, relocs, 0);
+	fake_image_make(&file, relocs, 0, 12);
 	assert_int_equal(kfile_open(&k, &file, SLIDE, &err), -ENODATA);
 	/* Where it was not moved nothing has to be known. */
-	make_file(&file, relocs, 0);
+	fake_image_make(&file, relocs, 0, 12);
 	assert_int_equal(kfile_open(&k, &file, 0, &err), 0);
 	kfile_close(&k);
-	for (size_t len = 0; len < 0x4200; len += 0x3f) {
-		make_file(&file, relocs, 4);
+	for (size_t len = 0; len < 0x2000; len += 0x3f) {
+		fake_image_make(&file, relocs, ARRAY_SIZE(relocs), 12);
 		file.len = len;
 		assert_true(kfile_open(&k, &file, SLIDE, &err) < 0);
 		buf_deinit(&file);
 	}
+	assert_int_equal(damaged(0, 0, 1), -EBADMSG);
+	assert_int_equal(damaged(offsetof(Elf64_Ehdr, e_phnum), 65, 2),
+			 -EBADMSG);
+	assert_int_equal(damaged(offsetof(Elf64_Ehdr, e_shoff), 1ull << 40, 8),
+			 -EBADMSG);
+	assert_int_equal(damaged(offsetof(Elf64_Ehdr, e_shoff), -64, 8),
+			 -EBADMSG);
+	assert_int_equal(damaged(ph + offsetof(Elf64_Phdr, p_offset), -1, 8),
+			 -EBADMSG);
+	assert_int_equal(damaged(ph + offsetof(Elf64_Phdr, p_filesz), -1, 8),
+			 -EBADMSG);
+	/* Not to be loaded: then relocations are outside of all that is. */
+	assert_int_equal(damaged(ph + offsetof(Elf64_Phdr, p_type), PT_NOTE, 4),
+			 -EBADMSG);
+	assert_int_equal(damaged(0, 0x464c457f, 4), 0);
 }
 
 static void returns(void **state)
 {
-	struct kernel *k = *state;
-	char jmp[5] = "\xe9";
-	int32_t away = 0xe00 - 0x105;
+	struct fake_image *k = *state;
 
-	assert_int_equal(explained(k, TEXT + 0x100, "\xc3\xcc\xcc\xcc\xcc", 5),
-			 5);
-	assert_int_equal(explained(k, TEXT + 0x100, "\xc3\x90\xcc\xcc\xcc", 5),
-			 0);
-	memcpy(jmp + 1, &away, 4);
-	assert_true(explained(k, TEXT + 0x100, jmp, 5) > 0);
-	away = 0x900 - 0x105;
-	memcpy(jmp + 1, &away, 4);
-	assert_int_equal(explained(k, TEXT + 0x100, jmp, 5), 0);
+	assert_int_equal(explained(k, VICTIM, "\xc3\xcc\xcc\xcc\xcc", 5), 5);
+	assert_int_equal(explained(k, VICTIM, "\xc3\x90\xcc\xcc\xcc", 5), 0);
+	assert_true(led(k, VICTIM, 0xe9, TEXT + SLIDE + RETURN_THUNK2, "") > 0);
+	assert_int_equal(led(k, VICTIM, 0xe9, TEXT + SLIDE + CALLEE, ""), 0);
 	/* Elsewhere, nothing may be. */
-	assert_int_equal(explained(k, TEXT + 0x500, "\xc3\xcc\xcc\xcc\xcc", 5),
-			 0);
+	assert_int_equal(explained(k, ELSEWHERE, "\xc3\x90", 2), 0);
 }
 
 static void retpolines(void **state)
 {
-	struct kernel *k = *state;
+	struct fake_image *k = *state;
 
-	assert_int_equal(explained(k, TEXT + 0x200, "\xff\xd2\x0f\x1f\x00", 5),
+	assert_int_equal(explained(k, CALL_THUNK, "\xff\xd2\x0f\x1f\x00", 5),
 			 5);
 	/* Another register. */
-	assert_int_equal(explained(k, TEXT + 0x200, "\xff\xd3\x0f\x1f\x00", 5),
+	assert_int_equal(explained(k, CALL_THUNK, "\xff\xd3\x0f\x1f\x00", 5),
 			 0);
-	assert_int_equal(explained(k, TEXT + 0x200, "\xff\xe2\xcc\xcc\xcc", 5),
+	assert_int_equal(explained(k, CALL_THUNK, "\xff\xe2\xcc\xcc\xcc", 5),
+			 0);
+	assert_int_equal(explained(k, JUMP_THUNK, "\x41\xff\xe2\xcc\xcc", 5),
+			 5);
+	assert_int_equal(explained(k, JUMP_THUNK, "\xff\xe2\xcc\xcc\xcc", 5),
+			 0);
+	assert_int_equal(explained(k, PREFIX_THUNK, "\x0f\xae\xe8\x41\xff\xd3",
+				   6), 6);
+	assert_int_equal(explained(k, PREFIX_THUNK, "\x0f\xae\xe8\x41\xff\xe3",
+				   6), 0);
+}
+
+static void alternatives_of(struct fake_image *k)
+{
+	const uint64_t callee = TEXT + SLIDE + CALLEE;
+
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee, "\x0f\x1f\x44\x90\x90"),
+			 0);
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee, "\x90\x66\x90\x66\x90"),
+			 10);
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee + 1,
+			     "\x90\x66\x90\x66\x90"), 0);
+	/* A jump over what is left, if it leads to the end. */
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee, "\xeb\x03\xcc\xcc\xcc"),
+			 10);
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee, "\xeb\x03\xcc\x90\xcc"),
+			 0);
+	assert_int_equal(led(k, ALT_CALL, 0xe8, callee, "\xeb\x02\xcc\xcc\xcc"),
+			 0);
+	/* Other no-operations than the compiler's. */
+	assert_int_equal(explained(k, ALT_CALL,
+				   "\x66\x2e\x0f\x1f\x84\0\0\0\0", 10), 10);
+	assert_int_equal(explained(k, ALT_COPY, "\xf3\xa4\xc3\x66\x90", 5), 5);
+	assert_int_equal(explained(k, ALT_COPY, "\xf3\xa4\xc3\x66\x91", 5), 0);
+	assert_int_equal(explained(k, ALT_COPY, "\xe9\1\2\3\4", 5), 0);
+	/* A jump that is short from here. */
+	assert_int_equal(explained(k, ALT_JUMP, "\xeb\x2e\x0f\x1f\x00", 5), 5);
+	assert_int_equal(explained(k, ALT_JUMP, "\xeb\x2f\x0f\x1f\x00", 5), 0);
+	/* What is put in is itself patched, as its own kind is. */
+	assert_int_equal(explained(k, ALT_RETURN, "\xc3", 1), 5);
+	assert_int_equal(explained(k, ALT_RETURN, "\xc3\x90\x90\x90\x90", 5),
 			 0);
 }
 
-static void alternatives(void **state)
+static void alternative(void **state)
 {
-	struct kernel *k = *state;
-	char call[10] = "\xe8\0\0\0\0\x0f\x1f\x44\0";
-	int32_t away = 0x900 - 0x305;
+	struct fake_image *k = *state;
 
-	memcpy(call + 1, &away, 4);
-	assert_int_equal(explained(k, TEXT + 0x300, call, 10), 10);
-	away++;
-	memcpy(call + 1, &away, 4);
-	assert_int_equal(explained(k, TEXT + 0x300, call, 10), 0);
-	/* Other no-operations than the compiler's. */
-	assert_int_equal(explained(k, TEXT + 0x300,
-				   "\x66\x2e\x0f\x1f\x84\0\0\0\0", 10), 10);
-	assert_int_equal(explained(k, TEXT + 0x400, "\xf3\xa4\xc3\x66\x90", 5),
-			 5);
-	assert_int_equal(explained(k, TEXT + 0x400, "\xf3\xa4\xc3\x66\x91", 5),
+	alternatives_of(k);
+	assert_int_equal(led(k, ALT_RETURN, 0xe9, TEXT + SLIDE + RETURN_THUNK,
+			     ""), 5);
+	assert_int_equal(led(k, ALT_PARAVIRT, 0xe8, TEXT + SLIDE + NATIVE,
+			     "\x90"), 6);
+	assert_int_equal(led(k, ALT_PARAVIRT, 0xe8, TEXT + SLIDE + CALLEE,
+			     "\x90"), 0);
+	assert_int_equal(explained(k, ALT_PARAVIRT, "\x66\x0f\x1f\x44\0\0", 6),
+			 6);
+}
+
+/* Since 6.3 entries of the table are longer. */
+static void longer_alternatives(void **state)
+{
+	struct fake_image k;
+
+	fake_image_open(&k, NULL, 14);
+	alternatives_of(&k);
+	fake_image_close(&k);
+}
+
+static void paravirt(void **state)
+{
+	struct fake_image *k = *state;
+
+	assert_int_equal(led(k, PARAVIRT, 0xe8, TEXT + SLIDE + NATIVE,
+			     "\x66\x90"), 7);
+	assert_int_equal(led(k, PARAVIRT, 0xe8, TEXT + SLIDE + CALLEE,
+			     "\x66\x90"), 0);
+	assert_int_equal(explained(k, PARAVIRT, "\x48\x89\xf8\x0f\x1f\x40\0",
+				   7), 7);
+	assert_int_equal(explained(k, PARAVIRT, "\x48\x89\xf9\x0f\x1f\x40\0",
+				   7), 0);
+}
+
+static void tracing(void **state)
+{
+	struct fake_image *k = *state;
+
+	assert_true(led(k, MCOUNT, 0xe8, TEXT + SLIDE + TRACER, "") > 0);
+	assert_true(led(k, MCOUNT, 0xe8, MADE + CODE_FTRACE * 0x1000, "") > 0);
+	assert_true(led(k, MCOUNT, 0xe8, MADE + CODE_BPF * 0x1000, "") > 0);
+	assert_int_equal(led(k, MCOUNT, 0xe8, MADE + CODE_MODULE * 0x1000, ""),
 			 0);
-	assert_int_equal(explained(k, TEXT + 0x400, "\xe9\1\2\3\4", 5), 0);
+	assert_int_equal(led(k, MCOUNT, 0xe8, MADE + 0x9000, ""), 0);
+	assert_int_equal(led(k, MCOUNT, 0xe9, TEXT + SLIDE + TRACER, ""), 0);
+	assert_int_equal(explained(k, MCOUNT, "\x0f\x1f\x40\0\x90", 5), 3);
+	/* What ftrace's own trampoline calls: any function. */
+	assert_true(led(k, TRACER_CALL, 0xe8, TEXT + SLIDE + NATIVE, "") > 0);
+	assert_true(led(k, TRACER_CALL, 0xe8, MADE + CODE_MODULE * 0x1000, "") >
+		    0);
+	assert_int_equal(led(k, TRACER_CALL, 0xe8, TEXT + SLIDE + NATIVE + 1,
+			     ""), 0);
+	/* kprobes: a breakpoint, or a jump to its copied instructions. */
+	assert_int_equal(explained(k, PROBED, "\xcc", 1), 5);
+	assert_int_equal(explained(k, PROBED, "\xcc\x49", 2), 0);
+	assert_int_equal(led(k, PROBED, 0xe9, MADE + CODE_KPROBES * 0x1000, ""),
+			 5);
+	assert_int_equal(led(k, PROBED, 0xe9, MADE + CODE_MODULE * 0x1000, ""),
+			 0);
+}
+
+static void jumps(void **state)
+{
+	struct fake_image *k = *state;
+
+	assert_int_equal(led(k, JUMP, 0xe9, TEXT + SLIDE + JUMP_TO, ""), 5);
+	assert_int_equal(led(k, JUMP, 0xe9, TEXT + SLIDE + JUMP_TO + 1, ""), 0);
+	assert_int_equal(explained(k, SHORT_JUMP, "\xeb\x0e", 2), 2);
+	assert_int_equal(explained(k, SHORT_JUMP, "\xeb\x0f", 2), 0);
+	assert_int_equal(explained(k, SHORT_JUMP, "\x90\x90", 2), 2);
+	/* A breakpoint, only while the kernel patches. */
+	assert_int_equal(explained(k, JUMP, "\xcc", 1), 0);
+	k->l.poking = true;
+	assert_int_equal(explained(k, JUMP, "\xcc", 1), 5);
+	assert_int_equal(led(k, JUMP, 0xcc, TEXT + SLIDE + JUMP_TO, ""), 5);
+	assert_int_equal(led(k, JUMP, 0xcc, TEXT + SLIDE + CALLEE, ""), 0);
+	assert_int_equal(explained(k, CALL_THUNK, "\xcc", 1), 0);
+}
+
+static void static_calls(void **state)
+{
+	struct fake_image *k = *state;
+	const uint64_t callee = TEXT + SLIDE + CALLEE;
+	uint8_t branch[6] = { 0x0f, 0x84 };
+	int32_t away = CALLEE - (STATIC_BRANCH + 6);
+
+	assert_true(led(k, STATIC_CALL, 0xe8, callee, "") > 0);
+	assert_true(led(k, STATIC_CALL, 0xe9, callee, "") > 0);
+	assert_int_equal(led(k, STATIC_CALL, 0xe8, callee + 1, ""), 0);
+	assert_int_equal(explained(k, STATIC_CALL, "\x66\x66\x48\x31\xc0", 5),
+			 5);
+	assert_int_equal(explained(k, STATIC_CALL, "\x2e\x2e\x2e\x31\xc0", 5),
+			 5);
+	assert_int_equal(explained(k, STATIC_CALL, "\x2e\x2e\x2e\x31\xc1", 5),
+			 0);
+	assert_int_equal(explained(k, STATIC_CALL, "\x0f\x1f\x44\0\0", 5), 5);
+	assert_true(led(k, TRAMPOLINE, 0xe9, TEXT + SLIDE + NATIVE, "") > 0);
+	assert_int_equal(explained(k, TRAMPOLINE, "\xc3\xcc\xcc\xcc\xcc", 5),
+			 5);
+	assert_int_equal(explained(k, TRAMPOLINE, "\xc3\xcc\xcc\xcc\xc3", 5),
+			 0);
+	memcpy(branch + 2, &away, sizeof(away));
+	assert_true(explained(k, STATIC_BRANCH, branch, 6) > 0);
+	branch[2]++;
+	assert_int_equal(explained(k, STATIC_BRANCH, branch, 6), 0);
+}
+
+static void others(void **state)
+{
+	struct fake_image *k = *state;
+
+	assert_int_equal(explained(k, LOCK, "\x3e", 1), 1);
+	assert_int_equal(explained(k, LOCK, "\x90", 1), 0);
+	assert_int_equal(explained(k, ENDBR, "\x66\x0f\x1f\0", 4), 4);
+	assert_int_equal(explained(k, ENDBR, "\x0f\x1f\x40\xd6", 4), 4);
+	assert_int_equal(explained(k, ENDBR, "\x0f\x1f\x40\xd7", 4), 0);
+	/* Numbers that are known when it has booted. */
+	assert_int_equal(explained(k, SHIFT, "\x0c", 1), 1);
+	assert_int_equal(explained(k, SHIFT + 1, "\x0c", 1), 0);
+	assert_int_equal(explained(k, POINTER, "\1\2\3\4\5\6\7\x08", 8), 8);
 }
 
 /* ---- Lists. ---- */
@@ -335,7 +365,13 @@ int main(void)
 		cmocka_unit_test(hostile_file),
 		cmocka_unit_test_setup_teardown(returns, setup, teardown),
 		cmocka_unit_test_setup_teardown(retpolines, setup, teardown),
-		cmocka_unit_test_setup_teardown(alternatives, setup, teardown),
+		cmocka_unit_test_setup_teardown(alternative, setup, teardown),
+		cmocka_unit_test(longer_alternatives),
+		cmocka_unit_test_setup_teardown(paravirt, setup, teardown),
+		cmocka_unit_test_setup_teardown(tracing, setup, teardown),
+		cmocka_unit_test_setup_teardown(jumps, setup, teardown),
+		cmocka_unit_test_setup_teardown(static_calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(others, setup, teardown),
 		cmocka_unit_test(lists),
 	};
 
