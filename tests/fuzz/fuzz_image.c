@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a check of memory reads of a guest: lists of modules, hooks and files,
- * tables, page tables, code. The input's first byte says which parts look. They
- * look at the same things from several sides, so nobody minds a second look; it
- * sees something else, as always.
+ * tables, page tables, code; and what symbols take of it: code that the kernel
+ * made, live patches. The input's first byte says which parts look. They look at
+ * the same things from several sides, so nobody minds a second look; it sees
+ * something else, as always.
  */
 #include "modlist.h"
 
@@ -17,7 +18,9 @@
 #include "../../kvm-memfile/modlist.c"
 
 #include "guest.h"
+#include "livepatch.h"
 #include "look.h"
+#include "madecode.h"
 #include "unit/fake_kernel.h"
 
 static uint8_t wanted;
@@ -42,9 +45,23 @@ __attribute__((constructor)) static void make_kernel(void)
 	static struct buf blob = BUF_INIT;
 
 	table = make_symbols();
-	make_types(&blob);
+	make_types(&blob, 0);
 	if (btf_open(&btf, blob.data, blob.len, NULL))
 		abort();
+}
+
+static void must_be_plain(const char *text, void *arg)
+{
+	for (const char *p = text; *p; p++)
+		fuzz_must(*p >= ' ' && *p <= '~');
+}
+
+static void add_made(const struct image_guest *g)
+{
+	_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
+
+	madecode_add(g, st);
+	symtab_seal(st);
 }
 
 void fuzz_one(struct cursor *in)
@@ -59,9 +76,13 @@ void fuzz_one(struct cursor *in)
 	wanted = cursor_u8(in);
 	guest_begin(in, GUEST_GVA);
 	guest_unwatch();
-	look_once(&g, &found);
+	if (wanted & 0x1f)
+		look_once(&g, &found);
+	if (wanted & 0x20)
+		add_made(&g);
+	if (wanted & 0x40)
+		livepatch_each(&g, must_be_plain, NULL);
 	guest_end();
 	for (size_t i = 0; i < found.nr; i++)
-		for (const char *p = found.v[i].text; *p; p++)
-			fuzz_must(*p >= ' ' && *p <= '~');
+		must_be_plain(found.v[i].text, NULL);
 }

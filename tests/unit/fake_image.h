@@ -353,8 +353,12 @@ static inline void fake_image_open(struct fake_image *k, const char *without,
 	k->l = (struct look){ .g = &k->g, .f = &k->found, .sites = &k->sites,
 			      .code = CODEMAP_INIT };
 	for (int owner = CODE_MODULE; owner <= CODE_BPF; owner++) {
-		struct code_range r = { MADE + owner * 0x1000, 0x1000, owner,
-					owner == CODE_MODULE ? "mod" : NULL };
+		struct code_range r = {
+			.addr = MADE + owner * 0x1000,
+			.len = 0x1000,
+			.owner = owner,
+			.module = owner == CODE_MODULE ? "mod" : NULL,
+		};
 
 		buf_add(&k->l.code.room, &r, sizeof(r));
 	}

@@ -29,10 +29,11 @@ enum {
 	MODULES = 0, OPS_LIST = 0x10, TRAMPOLINES = 0x20, GRAPH_ENTRY = 0x30,
 	GRAPH_RETURN = 0x38, EXPORTS = 0x40, SLOTS = 0x48, OPT_SLOTS = 0x58,
 	NETS = 0x68, KSET_PTR = 0x78, TREE = 0x80, STATE = 0x90,
+	BPF_SYMBOLS = 0xa0, PACKS = 0xb0, PATCHES = 0xc0, REAL_MODE = 0xd0,
 	OPS_END = 0x100, KPROBES = 0x200, PROC = 0x400, INIT_NET = 0x500,
 	TP_PTRS = 0x900, TP = 0x980, IDT = 0x1000, KSET = 0x2000,
 	MOD_OWN = 0x3000, MOD_EVIL = 0x3400, MOD_HIDDEN = 0x3800,
-	FREE = 0x4000,
+	REAL_MODE_BLOB = 0x3c00, FREE = 0x4000,
 };
 
 static const struct {
@@ -59,6 +60,10 @@ static const struct {
 	{ DATA + KSET_PTR, 'd', "module_kset" },
 	{ DATA + TREE, 'd', "mod_tree" },
 	{ DATA + STATE, 'd', "system_state" },
+	{ DATA + BPF_SYMBOLS, 'd', "bpf_kallsyms" },
+	{ DATA + PACKS, 'd', "pack_list" },
+	{ DATA + PATCHES, 'd', "klp_patches" },
+	{ DATA + REAL_MODE, 'd', "real_mode_header" },
 	{ DATA + OPS_END, 'd', "ftrace_list_end" },
 	{ DATA + KPROBES, 'd', "kprobe_table" },
 	{ DATA + PROC, 'd', "proc_root" },
@@ -66,8 +71,12 @@ static const struct {
 	{ DATA + TP_PTRS, 'd', "__start___tracepoints_ptrs" },
 	{ DATA + TP_PTRS + 4, 'd', "__stop___tracepoints_ptrs" },
 	{ DATA + IDT, 'd', "idt_table" },
+	{ DATA + REAL_MODE_BLOB, 'd', "real_mode_blob" },
+	{ DATA + REAL_MODE_BLOB + 0x100, 'd', "real_mode_blob_end" },
 	{ DATA + DATA_LEN, 'd', "_end" },
 };
+
+#define MEM 0x200 /* where struct module has its stretches, if in an array */
 
 /* Members are pointers, P, unless they have a type: one of above, or an array. */
 #define P(n, at) { .name = (n), .off = (at) }
@@ -81,6 +90,7 @@ static const struct {
 		const char *type;
 	} m[9];
 } types[] = {
+	{ "module_memory", 16, { P("base", 0), P("size", 8) } },
 	{ "module_layout", 16, { P("base", 0), P("text_size", 8) } },
 	{ "mod_kallsyms", 32, { P("symtab", 0), P("num_symtab", 8),
 				P("strtab", 16), P("typetab", 24) } },
@@ -89,7 +99,8 @@ static const struct {
 			     { "init_layout", 0x160, "module_layout" },
 			     P("kallsyms", 0x180),
 			     P("tracepoints_ptrs", 0x188),
-			     P("num_tracepoints", 0x190) } },
+			     P("num_tracepoints", 0x190),
+			     { "mem", MEM, "mem[]" } } },
 	{ "ftrace_ops", 64, { P("next", 0), P("func", 8),
 			      P("saved_func", 16), P("trampoline", 24),
 			      P("trampoline_size", 32), P("list", 40) } },
@@ -119,12 +130,17 @@ static const struct {
 	{ "latch_tree_root", 16, { P("tree", 0) } },
 	{ "mod_tree_root", 16, { { "root", 0, "latch_tree_root" } } },
 	{ "mod_tree_node", 32, { P("mod", 0), P("node", 8) } },
+	{ "bpf_ksym", 32, { P("start", 0), P("end", 8), P("lnode", 16) } },
+	/* The bitmap follows. */
+	{ "bpf_prog_pack", 24, { P("list", 0), P("ptr", 16) } },
+	{ "klp_patch", 24, { P("mod", 0), P("list", 8) } },
 };
 
-static inline void make_types(struct buf *out)
+/* @mem: so many has that array; 0: a kernel before 6.4, without one. */
+static inline void make_types(struct buf *out, uint32_t mem)
 {
 	struct fake_btf b = { 0 };
-	uint32_t id[ARRAY_SIZE(types)], u64, chars, ptrs;
+	uint32_t id[ARRAY_SIZE(types)], u64, chars, ptrs, mems;
 
 	u64 = fake_btf_type(&b, "u64", INT, 0, 8);
 	chars = fake_btf_array(&b, fake_btf_type(&b, "char", INT, 0, 1), 56);
@@ -132,6 +148,8 @@ static inline void make_types(struct buf *out)
 	fake_btf_type(&b, "", ENUM, 1, 4);
 	fake_btf_put(&b.types, fake_btf_str(&b, "SYSTEM_RUNNING"));
 	fake_btf_put(&b.types, 3);
+	/* Of the first of @types, which comes next. */
+	mems = fake_btf_array(&b, b.nr + 2, mem);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		uint32_t nr = 0;
 
@@ -141,17 +159,21 @@ static inline void make_types(struct buf *out)
 				      types[i].size);
 		for (uint32_t m = 0; m < nr; m++) {
 			const char *type = types[i].m[m].type;
+			const char *name = types[i].m[m].name;
 			uint32_t of = u64;
 
 			if (type && !strcmp(type, "char[56]"))
 				of = chars;
 			else if (type && !strcmp(type, "ptr[5]"))
 				of = ptrs;
+			else if (type && !strcmp(type, "mem[]"))
+				of = mems;
+			if (of == mems && !mem)
+				name = "";
 			for (size_t n = 0; type && n < i; n++)
 				if (!strcmp(types[n].name, type))
 					of = id[n];
-			fake_btf_add(&b, types[i].m[m].name, of,
-				     types[i].m[m].off * 8);
+			fake_btf_add(&b, name, of, types[i].m[m].off * 8);
 		}
 	}
 	fake_btf_finish(&b, out);

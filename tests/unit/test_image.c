@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a check of memory finds in a made-up guest, without an image: image, look,
- * codemap, hooks, modules, entries. It is bent in one way after the other; then
- * its lists lead in circles or nowhere.
+ * codemap, hooks, modules, entries; and what else is known by its lists: madecode,
+ * livepatch. It is bent in one way after the other; then its lists lead in circles
+ * or nowhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,9 @@
 #include "fake_guest.h"
 #include "fake_kernel.h"
 #include "image.h"
+#include "livepatch.h"
 #include "look.h"
+#include "madecode.h"
 
 struct kernel {
 	struct fake_guest g;
@@ -61,6 +64,19 @@ static void put_branch(struct kernel *k, uint64_t from, uint64_t to)
 	fake_put(&k->g, GPA_MOD + (from - OWN), jmp, sizeof(jmp));
 }
 
+/* The same, as far as it likes: what stands @before, mov $to, %rax, and @after. */
+static void put_long_jump(struct kernel *k, const char *before, uint64_t to,
+			  const char *after)
+{
+	uint64_t at = GPA_MOD + (EVIL - OWN);
+
+	fake_put(&k->g, at, before, strlen(before));
+	at += strlen(before);
+	fake_put(&k->g, at, "\x48\xb8", 2);
+	fake_put_u64(&k->g, at + 2, to);
+	fake_put(&k->g, at + 10, after, strlen(after));
+}
+
 /* One function, at the beginning of the text of evil. */
 static void put_symbol(struct kernel *k, uint64_t off)
 {
@@ -77,6 +93,19 @@ static void put_symbol(struct kernel *k, uint64_t off)
 	fake_put(&k->g, GPA_DATA + off + 96, "t", 1);
 }
 
+/* Instead of it @nr of them, all at one place. */
+static void put_same_symbols(struct kernel *k, uint64_t off, uint64_t nr)
+{
+	for (uint64_t i = 0; i < nr; i++) {
+		memcpy(k->g.ram + GPA_DATA + off + 0x1000 + 24 * i,
+		       k->g.ram + GPA_DATA + off + 32, 24);
+		fake_put(&k->g, GPA_DATA + off + 0x800 + i, "t", 1);
+	}
+	put(k, off, DATA + off + 0x1000);
+	put(k, off + 8, nr);
+	put(k, off + 24, DATA + off + 0x800);
+}
+
 static void map_data(struct kernel *k)
 {
 	for (uint64_t at = 0; at < DATA_LEN; at += XF_PAGE_SIZE) {
@@ -87,7 +116,8 @@ static void map_data(struct kernel *k)
 
 static void put_all(struct kernel *k)
 {
-	static const uint64_t rings[] = { TRAMPOLINES, SLOTS, OPT_SLOTS, KSET };
+	static const uint64_t rings[] = { TRAMPOLINES, SLOTS, OPT_SLOTS, KSET,
+					  BPF_SYMBOLS, PACKS, PATCHES };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++)
 		put_ring(k, rings[i]);
@@ -106,6 +136,14 @@ static void put_all(struct kernel *k)
 	put_symbol(k, FREE + 0x1000);
 }
 
+static void put_types(struct kernel *k, uint32_t mem)
+{
+	btf_close(&k->types);
+	make_types(&k->blob, mem);
+	assert_int_equal(btf_open(&k->types, k->blob.data, k->blob.len, NULL),
+			 0);
+}
+
 static int setup(void **state)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
@@ -116,9 +154,7 @@ static int setup(void **state)
 	fake_map_range(&k->g, OWN, GPA_MOD, 0x2000);
 	put_all(k);
 	k->symbols = make_symbols();
-	make_types(&k->blob);
-	assert_int_equal(btf_open(&k->types, k->blob.data, k->blob.len, NULL),
-			 0);
+	put_types(k, 0);
 	k->ig = (struct image_guest){ .space = k->g.space,
 				      .symbols = k->symbols,
 				      .types = &k->types };
@@ -140,6 +176,14 @@ static int teardown(void **state)
 }
 
 /* ---- Looking at it. ---- */
+
+static double cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
 
 static void look(struct kernel *k)
 {
@@ -312,17 +356,270 @@ static void beginnings(void **state)
 	finds(k, RULE_TEXT_CHANGED, 1);
 	put_branch(k, EVIL, HIDDEN);
 	finds(k, RULE_TEXT_CHANGED, 1);
+	/* Farther than a jump can go, and behind what begins each function. */
+	put_long_jump(k, "\xf3\x0f\x1e\xfa", OWN, "\xff\xe0");
+	finds(k, RULE_TEXT_CHANGED, 1);
+	put_long_jump(k, "", HIDDEN, "\x50\xc3");
+	finds(k, RULE_TEXT_CHANGED, 1);
+	put_long_jump(k, "", HIDDEN, "\xff\xd0");
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_long_jump(k, "\x90", HIDDEN, "\xff\xe0");
+	finds(k, RULE_TEXT_CHANGED, 0);
+	/* Symbols that nobody can read, and many that say the same. */
+	put_branch(k, EVIL, HIDDEN);
+	put(k, FREE + 0x1000, 0x1234);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	assert_true(says(k, "how functions of modules begin"));
+	put_same_symbols(k, FREE + 0x1000, LOOK_MAX_FOUND + 3);
+	finds(k, RULE_TEXT_CHANGED, LOOK_MAX_FOUND);
+	assert_true(says(k, "3 more findings of text-changed"));
+}
+
+/* Since 6.4 a module's text is the first stretch of an array. */
+static void newer_modules(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, MOD_OWN + MEM, OWN);
+	put(k, MOD_OWN + MEM + 8, 0x1000);
+	put(k, MOD_EVIL + MEM, EVIL);
+	put(k, MOD_EVIL + MEM + 8, 0x800);
+	put(k, MOD_EVIL + MEM + 4 * 16, EVIL + 0x8000);
+	put(k, MOD_EVIL + MEM + 4 * 16 + 8, 0x800);
+	put(k, MOD_EVIL + 0x140, 0);
+	put(k, GRAPH_ENTRY, EVIL + 0x8010);
+	put(k, GRAPH_RETURN, EVIL + 0x10);
+	put_types(k, 7);
+	finds(k, RULE_GRAPH_HOOK, 2);
+	assert_true(says(k, "0xffffffffa0009010 in module evil"));
+	assert_true(says(k, "0xffffffffa0001010 in module evil"));
+	/* Behind its end. */
+	put(k, GRAPH_RETURN, EVIL + 0x800);
+	finds(k, RULE_GRAPH_HOOK, 2);
+	assert_true(says(k, "0xffffffffa0001800, which is in no known code"));
+	put_types(k, 4);
+	look(k);
+	assert_true(says(k, "the list of modules: struct module: mem"));
+}
+
+/* ---- Code that the kernel made. ---- */
+
+#define MADE 0xffffffffa0100000ull
+#define PACK 0x20000		/* in DATA */
+
+/* A trampoline in use and one that is kept, kprobes, BPF, and how one begins. */
+static void put_made(struct kernel *k)
+{
+	put(k, OPS_LIST, DATA + FREE);
+	put(k, FREE, DATA + OPS_END);
+	put(k, FREE + 8, TEXT + 0x100);
+	put(k, FREE + 24, MADE + 0x800);
+	put(k, FREE + 32, 0x1000);
+	put(k, TRAMPOLINES, DATA + FREE + 0x100 + 40);
+	put(k, FREE + 0x100 + 24, MADE + 0x3000);
+	put(k, FREE + 0x100 + 32, 0x10);
+	put(k, FREE + 0x100 + 40, DATA + TRAMPOLINES);
+	put(k, SLOTS, DATA + FREE + 0x200);
+	put(k, FREE + 0x200, DATA + SLOTS);
+	put(k, FREE + 0x210, MADE + 0x4000);
+	put(k, BPF_SYMBOLS, DATA + FREE + 0x300 + 16);
+	put(k, FREE + 0x300, MADE + 0x6000);
+	put(k, FREE + 0x308, MADE + 0x6080);
+	put(k, FREE + 0x310, DATA + BPF_SYMBOLS);
+	put(k, PACKS, DATA + PACK);
+	put(k, PACK, DATA + PACKS);
+	put(k, PACK + 16, MADE + 0x100000);
+	/* Chunks of 64 bytes: 1, 2 and 3; 62 to 65; the last one. */
+	put(k, PACK + 24, 0xc00000000000000e);
+	put(k, PACK + 32, 3);
+	put(k, PACK + 24 + 4096 - 8, 1ull << 63);
+	put(k, REAL_MODE, MADE + 0x8000);
+}
+
+/* What is known of code at MADE + @off: its name and whose it is; NULL: nothing. */
+static void is_made(const struct symtab *st, uint64_t off, const char *name,
+		    const char *module)
+{
+	struct sym s;
+
+	if (!name) {
+		assert_false(symtab_near(st, MADE + off, &s) &&
+			     MADE + off - s.addr < s.size);
+		return;
+	}
+	assert_true(symtab_at(st, MADE + off, &s));
+	assert_true(MADE + off - s.addr < s.size);
+	assert_string_equal(s.name, name);
+	assert_string_equal(s.module, module);
+}
+
+static struct symtab *made_symbols(struct kernel *k)
+{
+	struct symtab *st = symtab_create();
+
+	madecode_add(&k->ig, st);
+	symtab_seal(st);
+	return st;
+}
+
+static void made_code(void **state)
+{
+	struct kernel *k = *state;
+	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
+
+	assert_false(madecode_exists(&k->ig));
+	put_made(k);
+	assert_true(madecode_exists(&k->ig));
+	st = made_symbols(k);
+	/* Of two pages. */
+	is_made(st, 0x7ff, NULL, NULL);
+	is_made(st, 0x800, "trampoline", "__builtin__ftrace");
+	is_made(st, 0x17ff, "trampoline", "__builtin__ftrace");
+	is_made(st, 0x1800, NULL, NULL);
+	is_made(st, 0x300f, "trampoline", "__builtin__ftrace");
+	is_made(st, 0x3010, NULL, NULL);
+	is_made(st, 0x4000, "insn_slot", "__builtin__kprobes");
+	is_made(st, 0x4fff, "insn_slot", "__builtin__kprobes");
+	is_made(st, 0x5000, NULL, NULL);
+	is_made(st, 0x607f, "program", "bpf");
+	is_made(st, 0x6080, NULL, NULL);
+	is_made(st, 0x100000 + 63, NULL, NULL);
+	is_made(st, 0x100000 + 64, "program", "bpf");
+	is_made(st, 0x100000 + 4 * 64 - 1, "program", "bpf");
+	is_made(st, 0x100000 + 4 * 64, NULL, NULL);
+	is_made(st, 0x100000 + 62 * 64, "program", "bpf");
+	is_made(st, 0x100000 + 66 * 64 - 1, "program", "bpf");
+	is_made(st, 0x100000 + 66 * 64, NULL, NULL);
+	is_made(st, 0x300000 - 1, "program", "bpf");
+	is_made(st, 0x300000, NULL, NULL);
+	/* Nobody loads it, so it is nobody's. */
+	is_made(st, 0x8000, NULL, NULL);
+	assert_true(madecode_is_module("bpf"));
+	assert_true(madecode_is_module("__builtin__kprobes"));
+	assert_false(madecode_is_module("evil"));
+}
+
+/* Any one of the lists is reason enough to look. */
+static void made_any(void **state)
+{
+	static const uint64_t lists[] = { OPS_LIST, TRAMPOLINES, BPF_SYMBOLS,
+					  KPROBES + 0x100 };
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		put_all(k);
+		put(k, KPROBES + 0x100, 0);
+		assert_false(madecode_exists(&k->ig));
+		put(k, lists[i], DATA + FREE);
+		assert_true(madecode_exists(&k->ig));
+	}
+}
+
+/* Code that is run there is not hidden, and hooks into it have a name. */
+static void made_is_known(void **state)
+{
+	static const struct {
+		uint64_t off;
+		const char *by;
+	} in[] = { { 0x800, "ftrace" }, { 0x4000, "kprobes" },
+		   { 0x8000, "the boot of processors" } };
+	struct kernel *k = *state;
+	char text[80];
+
+	put_made(k);
+	for (size_t i = 0; i < ARRAY_SIZE(in); i++) {
+		fake_map(&k->g, (MADE + in[i].off) & -4096, GPA_MOD + 0x9000, 1);
+		put(k, EXPORTS, DATA + FREE + 0x400);
+		put(k, FREE + 0x400 + 8, MADE + in[i].off);
+		finds(k, RULE_EXPORT_HOOK, 1);
+		snprintf(text, sizeof(text), "in code made by %s", in[i].by);
+		assert_true(says(k, text));
+	}
+	/* That one may be called. */
+	put(k, FREE + 0x400 + 8, MADE + 0x6000);
+	finds(k, RULE_EXPORT_HOOK, 0);
+	put_ring(k, SLOTS);
+	finds(k, RULE_HIDDEN_CODE, 1);
+	assert_true(says(k, "4 KiB at 0xffffffffa0104000"));
+}
+
+/* Of what the guest says of its size, place and end nothing is believed. */
+static void hostile_made(void **state)
+{
+	struct kernel *k = *state;
+	_cleanup_(symtab_destroyp) struct symtab *st = NULL;
+	struct sym s;
+	uint32_t pos = 0, nr = 0;
+
+	put_made(k);
+	put(k, FREE + 24, TEXT + 0x500);
+	put(k, FREE + 0x210, 0x4000);
+	put(k, FREE + 0x308, MADE + 0x6000 + (2 << 20));
+	put(k, PACK + 16, -4096);
+	put(k, FREE + 0x100 + 32, 1u << 30);
+	st = made_symbols(k);
+	assert_false(symtab_at(st, TEXT + 0x500, &s));
+	assert_false(symtab_near(st, 0x4000, &s));
+	while (symtab_each(st, &pos, &s)) {
+		assert_string_not_equal(s.name, "insn_slot");
+		nr++;
+	}
+	assert_int_equal(nr, 16384);
+	symtab_destroy(st);
+	put(k, FREE + 0x100 + 32, 0);
+	put(k, FREE + 0x308, MADE + 0x5fff);
+	st = made_symbols(k);
+	is_made(st, 0x6000, NULL, NULL);
+	is_made(st, 0x3000, NULL, NULL);
+}
+
+/* ---- Live patches. ---- */
+
+static void take_patch(const char *module, void *arg)
+{
+	buf_printf(arg, "%s;", module);
+}
+
+/* Whose they are. */
+static void patched_by(struct kernel *k, const char *modules)
+{
+	_cleanup_(buf_deinit) struct buf said = BUF_INIT;
+
+	buf_putc(&said, ' ');
+	livepatch_each(&k->ig, take_patch, &said);
+	buf_putc(&said, 0);
+	assert_string_equal(said.data + 1, modules);
+}
+
+static void live_patches(void **state)
+{
+	struct kernel *k = *state;
+
+	assert_false(livepatch_exists(&k->ig));
+	patched_by(k, "");
+	put(k, PATCHES, DATA + FREE + 8);
+	put(k, FREE, DATA + MOD_OWN);
+	put(k, FREE + 8, DATA + PATCHES);
+	assert_true(livepatch_exists(&k->ig));
+	patched_by(k, "xftrace;");
+	put(k, FREE + 8, DATA + FREE + 0x100 + 8);
+	put(k, FREE + 0x100, DATA + MOD_EVIL);
+	put(k, FREE + 0x100 + 8, DATA + PATCHES);
+	patched_by(k, "xftrace;evil\\x1b[2J;");
+	/* One without a name; one that is nowhere. */
+	put(k, FREE, DATA + MOD_HIDDEN);
+	patched_by(k, "evil\\x1b[2J;");
+	put(k, FREE, 0x1234);
+	patched_by(k, "");
+	/* A kernel that has none. */
+	put(k, PATCHES, 0);
+	assert_false(livepatch_exists(&k->ig));
+	btf_close(&k->types);
+	put(k, PATCHES, DATA + FREE + 8);
+	patched_by(k, "");
 }
 
 /* ---- Hostile. ---- */
-
-static double cpu_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
 
 /* Each list a circle that does not lead back, full of hooks. */
 static void circles(void **state)
@@ -385,6 +682,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
+		cmocka_unit_test_setup_teardown(newer_modules, setup, teardown),
+		cmocka_unit_test_setup_teardown(made_code, setup, teardown),
+		cmocka_unit_test_setup_teardown(made_any, setup, teardown),
+		cmocka_unit_test_setup_teardown(made_is_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(hostile_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(live_patches, setup, teardown),
 		cmocka_unit_test_setup_teardown(circles, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage, setup, teardown),
 	};
