@@ -17,9 +17,10 @@
 static void add(struct look *l, uint64_t addr, uint64_t len,
 		enum code_owner owner, const char *module)
 {
-	struct code_range r = { addr, len, owner, module };
+	struct code_range r = { addr, len, 0, owner, module };
 
-	if (len && addr >> 63 && addr + len > addr)
+	if (len && addr >> 63 && addr + len > addr &&
+	    l->code.room.len < CODEMAP_MAX * sizeof(r))
 		buf_add(&l->code.room, &r, sizeof(r));
 }
 
@@ -253,6 +254,21 @@ static int by_addr(const void *pa, const void *pb)
 	return a->addr < b->addr ? -1 : a->addr > b->addr;
 }
 
+static void sort(struct codemap *c)
+{
+	uint64_t reach = 0;
+
+	c->v = (struct code_range *)c->room.data;
+	c->nr = c->room.len / sizeof(*c->v);
+	if (c->nr)
+		qsort(c->v, c->nr, sizeof(*c->v), by_addr);
+	for (size_t i = 0; i < c->nr; i++) {
+		if (reach < c->v[i].addr + c->v[i].len)
+			reach = c->v[i].addr + c->v[i].len;
+		c->v[i].reach = reach;
+	}
+}
+
 void codemap_read(struct look *l)
 {
 	struct codemap *c = &l->code;
@@ -263,10 +279,10 @@ void codemap_read(struct look *l)
 	add_kprobes(l);
 	add_bpf(l);
 	add_boot(l);
-	c->v = (struct code_range *)c->room.data;
-	c->nr = c->room.len / sizeof(*c->v);
-	if (c->nr)
-		qsort(c->v, c->nr, sizeof(*c->v), by_addr);
+	sort(c);
+	if (c->nr == CODEMAP_MAX)
+		look_cannot(l, "whose the kernel's code is: it is said to be in "
+			       "more than %u pieces", CODEMAP_MAX);
 }
 
 void codemap_deinit(struct codemap *c)
@@ -283,6 +299,13 @@ const struct code_range *codemap_find(const struct codemap *c, uint64_t addr)
 	if (!n || addr - c->v[n - 1].addr >= c->v[n - 1].len)
 		return NULL;
 	return &c->v[n - 1];
+}
+
+uint64_t codemap_reach(const struct codemap *c, uint64_t addr, uint64_t len)
+{
+	size_t n = bisect_upto(c->v, c->nr, sizeof(*c->v), addr + len - 1);
+
+	return n && c->v[n - 1].reach > addr ? c->v[n - 1].reach : 0;
 }
 
 enum code_owner codemap_owner(const struct codemap *c, uint64_t addr)

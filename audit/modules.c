@@ -161,22 +161,11 @@ static bool is_inert(const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool has_owner(const struct codemap *c, uint64_t page)
-{
-	/* Ranges are sorted, and few: one may begin within the page. */
-	for (size_t i = 0; i < c->nr; i++)
-		if (c->v[i].addr < page + XF_PAGE_SIZE &&
-		    page < c->v[i].addr + c->v[i].len)
-			return true;
-	return false;
-}
-
 static void judge_page(struct walk *w, uint64_t page)
 {
 	uint8_t bytes[XF_PAGE_SIZE];
 
-	if (has_owner(&w->l->code, page) ||
-	    look_read(w->l, page, bytes, sizeof(bytes)) ||
+	if (look_read(w->l, page, bytes, sizeof(bytes)) ||
 	    is_inert(bytes, sizeof(bytes)))
 		return;
 	if (w->end != page) {
@@ -189,12 +178,15 @@ static void judge_page(struct walk *w, uint64_t page)
 /* @size bytes from @addr on can be executed. */
 static void judge_pages(struct walk *w, uint64_t addr, uint64_t size)
 {
-	const struct code_range *r = codemap_find(&w->l->code, addr);
+	uint64_t next;
 
-	if (r && addr + size <= r->addr + r->len)
-		return;
-	for (uint64_t at = 0; at < size && !w->l->spent; at += XF_PAGE_SIZE)
-		judge_page(w, addr + at);
+	/* Owned pages cost nothing, not even time: there may be terabytes. */
+	for (uint64_t at = addr; at - addr < size && !w->l->spent; at = next) {
+		next = codemap_reach(&w->l->code, at, XF_PAGE_SIZE);
+		if (!next)
+			judge_page(w, at);
+		next = ((next ? next - 1 : at) | (XF_PAGE_SIZE - 1)) + 1;
+	}
 }
 
 static bool walk(struct walk *w, uint64_t table, uint64_t base, int level,

@@ -573,7 +573,50 @@ static void hostile_made(void **state)
 	is_made(st, 0x3000, NULL, NULL);
 }
 
+/* A bitmap of every other chunk: 0.5 MiB of ours for 4 KiB of the guest's. */
+static void many_pieces(void **state)
+{
+	struct kernel *k = *state;
+
+	put_made(k);
+	for (uint64_t i = 0; i < 4096; i += 8)
+		put(k, PACK + 24 + i, 0x5555555555555555);
+	look(k);
+	assert_false(says(k, "pieces"));
+	/* Again and again. */
+	put(k, PACK, DATA + PACK);
+	look(k);
+	assert_true(says(k, "in more than 65536 pieces"));
+}
+
+/* Pages of 1 GiB, of which all but the first 4 KiB are said to be trampolines. */
+static void large_pages(void **state)
+{
+	const uint64_t base = 0xffff900000000000, page = 1ull << 30;
+	struct kernel *k = *state;
+	double start = cpu_s();
+
+	for (uint64_t i = 0; i < 512; i++) {
+		uint64_t ops = PACK + 64 * i;
+
+		fake_map(&k->g, base + page * i, GPA_MOD, 3);
+		put(k, ops, i < 511 ? DATA + ops + 64 : DATA + OPS_END);
+		put(k, ops + 8, TEXT + 0x100);
+		put(k, ops + 24, base + page * i + 0x1000);
+		put(k, ops + 32, page - 0x1000);
+	}
+	put(k, OPS_LIST, DATA + PACK);
+	finds(k, RULE_HIDDEN_CODE, LOOK_MAX_FOUND);
+	assert_true(says(k, "4 KiB at 0xffff900000000000"));
+	assert_true(says(k, "448 more findings of hidden-code"));
+	assert_true(cpu_s() - start < 2);
+}
+
 /* ---- Live patches. ---- */
+
+static void pass_patch(const char *module, void *arg)
+{
+}
 
 static void take_patch(const char *module, void *arg)
 {
@@ -626,7 +669,8 @@ static void circles(void **state)
 {
 	static const uint64_t heads[] = { MODULES, OPS_LIST, TRAMPOLINES,
 					  EXPORTS, SLOTS, OPT_SLOTS, NETS,
-					  KPROBES, KPROBES + 504, KSET, TREE };
+					  KPROBES, KPROBES + 504, KSET, TREE,
+					  BPF_SYMBOLS, PACKS, PATCHES };
 	struct kernel *k = *state;
 	double start = cpu_s();
 
@@ -643,6 +687,10 @@ static void circles(void **state)
 	assert_true(count(k, RULE_EXPORT_HOOK) <= LOOK_MAX_FOUND);
 	assert_true(k->found.nr < 1000);
 	assert_true(cpu_s() - start < 3 * LOOK_MAX_CPU_MS / 1000. + 2);
+	start = cpu_s();
+	symtab_destroy(made_symbols(k));
+	livepatch_each(&k->ig, pass_patch, NULL);
+	assert_true(cpu_s() - start < 2 * LOOK_MAX_CPU_MS / 1000. + 1);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -687,6 +735,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(made_any, setup, teardown),
 		cmocka_unit_test_setup_teardown(made_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(large_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(live_patches, setup, teardown),
 		cmocka_unit_test_setup_teardown(circles, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage, setup, teardown),
