@@ -90,7 +90,7 @@ static int compare(struct constants *c, uint64_t addr, size_t len,
 
 static void check_constants(struct look *l)
 {
-	_cleanup_free_ uint8_t *room = malloc(CHUNK);
+	_cleanup_free_ uint8_t *room = NULL;
 	uint64_t start = look_symbol(l, "__start_ro_after_init") & ~7ull;
 	struct constants c = {
 		.l = l,
@@ -98,13 +98,14 @@ static void check_constants(struct look *l)
 	};
 	struct kfile_range r;
 
-	if (!room)
-		abort();
 	if (!l->g->file || !kfile_section(l->g->file, ".rodata", &r)) {
 		look_cannot(l, "the kernel's constant tables: the host has no "
 			       "image of this kernel to compare them with");
 		return;
 	}
+	room = malloc(r.len < CHUNK ? r.len : CHUNK);
+	if (!room)
+		abort();
 	for (uint64_t at = 0; at < r.len; at += CHUNK) {
 		uint64_t len = r.len - at < CHUNK ? r.len - at : CHUNK;
 

@@ -150,17 +150,18 @@ static int compare(struct text *t, uint64_t addr, size_t len, uint8_t *room)
 
 void check_text(struct look *l)
 {
-	_cleanup_free_ uint8_t *room = malloc(CHUNK + 2 * MARGIN);
+	_cleanup_free_ uint8_t *room = NULL;
 	struct kfile_range r;
 	struct text t = { .l = l };
 
-	if (!room)
-		abort();
 	if (!l->g->file || !kfile_section(l->g->file, ".text", &r)) {
 		look_cannot(l, "the kernel's code: the host has no image of "
 			       "this kernel to compare it with");
 		return;
 	}
+	room = malloc((r.len < CHUNK ? r.len : CHUNK) + 2 * MARGIN);
+	if (!room)
+		abort();
 	t.begin = r.addr;
 	t.end = r.addr + r.len;
 	for (uint64_t at = t.begin; at < t.end; at += CHUNK) {
