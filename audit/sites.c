@@ -241,7 +241,8 @@ static bool legit_paravirt(const struct code *c, const struct site *s)
 
 	if (to && is_paravirt(c->l, to))
 		used = 5;
-	else if (!memcmp(c->now, ident, sizeof(ident)))
+	else if (c->len >= sizeof(ident) &&
+		 !memcmp(c->now, ident, sizeof(ident)))
 		used = sizeof(ident);
 	return is_filler(c->now + used, c->len - used);
 }

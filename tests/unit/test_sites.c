@@ -319,6 +319,23 @@ static void others(void **state)
 	assert_int_equal(explained(k, POINTER, "\1\2\3\4\5\6\7\x08", 8), 8);
 }
 
+/* Tables of a file that somebody made: shorter than what is looked for there. */
+static void hostile_tables(void **state)
+{
+	struct fake_image *k = *state;
+	const uint64_t addr = TEXT + SLIDE + TEXT_LEN - 3;
+	char *entry = k->file.elf.data + FAKE_IMAGE_AT(TABLE(PARAVIRTS));
+
+	/* At the end, so that one can see who reads too far. */
+	memcpy(entry, &addr, sizeof(addr));
+	for (entry[9] = 0; entry[9] < 3; entry[9]++) {
+		sites_deinit(&k->sites);
+		sites_find(&k->sites, &k->l);
+		assert_int_equal(explained(k, TEXT_LEN - 3, "\x48\x89\xf8", 3),
+				 0);
+	}
+}
+
 /* ---- Lists. ---- */
 
 #define LIST 0xffffffffc0000000ull
@@ -372,6 +389,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jumps, setup, teardown),
 		cmocka_unit_test_setup_teardown(static_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
+		cmocka_unit_test_setup_teardown(hostile_tables, setup,
+						teardown),
 		cmocka_unit_test(lists),
 	};
 
