@@ -78,6 +78,8 @@ struct vcpu {
 	struct xftd_in *in;
 	struct xftd_record *ring;
 	uint32_t busy;		/* a record may be under way */
+	const void *cpu;	/* QEMU's own of it; NULL: not known */
+	const void **current;	/* the one that its thread runs */
 };
 
 /* One plugin, one guest a process. */
@@ -91,6 +93,7 @@ static struct {
 	uint64_t harvest;	/* counts requests with a mode */
 	uint32_t start;		/* counts beginnings of a recording */
 	uint32_t reset;		/* XFTD_AFTER_RESET if it was, else 0 */
+	bool blind;		/* whose a store is cannot be told */
 	uint64_t behind_vmrun[MAX_VMRUNS];
 	pthread_once_t thread_once;
 } d = { .thread_once = PTHREAD_ONCE_INIT };
@@ -288,15 +291,34 @@ slow_store(struct vcpu *v, uint32_t info, uint64_t vaddr, void *pc)
 	store_release(&v->busy, 0);
 }
 
+/*
+ * Who runs, when QEMU says @nr. QEMU 10 says for whom it has translated the
+ * code, which is somebody else's, too, where one thread runs all (thread=single).
+ */
+static struct vcpu *who(unsigned int nr)
+{
+	struct vcpu *v = &d.vcpu[nr];
+	const void *cpu = *v->current;
+
+	if (cpu == v->cpu)
+		return v;
+	for (uint32_t i = 0; i < d.nr_vcpus; i++)
+		if (d.vcpu[i].cpu == cpu)
+			return &d.vcpu[i];
+	return v;
+}
+
 /* For every store there is; what happens often must cost little. */
 static void on_store(unsigned int nr, uint32_t info, uint64_t vaddr, void *pc)
 {
-	struct vcpu *v = &d.vcpu[nr];
-	const struct cached *c = &v->cache[vaddr / XFTD_PAGE % CACHE_PAGES];
 	uint32_t mode = load_relaxed(&d.mode);
+	const struct cached *c;
+	struct vcpu *v;
 
 	if (mode == XFTD_OFF || nr >= d.nr_vcpus)
 		return;
+	v = who(nr);
+	c = &v->cache[vaddr / XFTD_PAGE % CACHE_PAGES];
 	/* The longest store has 64 bytes: does it reach the next page? */
 	if (mode != XFTD_ALL && c->tag == ((vaddr & PAGE_MASK) | v->filling) &&
 	    c->seen == v->round && vaddr % XFTD_PAGE <= XFTD_PAGE - 64 &&
@@ -308,7 +330,7 @@ static void on_store(unsigned int nr, uint32_t info, uint64_t vaddr, void *pc)
 static void on_flush(unsigned int nr, void *unused)
 {
 	if (nr < d.nr_vcpus)
-		empty_cache(&d.vcpu[nr]);
+		empty_cache(who(nr));
 }
 
 /* Of the one vCPU that begins then; the others wait for it. */
@@ -564,6 +586,9 @@ static int carry_out(uint32_t seq)
 
 	if (mode >= 32 || !(d.source->modes >> mode & 1))
 		return refuse(-EINVAL, "no such mode");
+	if (d.blind && mode != XFTD_OFF)
+		return refuse(-EOPNOTSUPP, "this QEMU does not tell which of "
+			      "its vCPUs writes: -smp 1 does it");
 	set_mode(XFTD_OFF);
 	wait_all_idle();
 	for (uint32_t i = 0; !rc && i < d.nr_vcpus; i++)
@@ -617,11 +642,32 @@ static void start_thread(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* Not earlier: with -daemonize QEMU forks after it has installed us. */
+/* What who() needs. Its names are there for QEMU's own modules. */
+static void learn(struct vcpu *v, unsigned int nr)
+{
+	const void *(*get_cpu)(int) = dlsym(RTLD_DEFAULT, "qemu_get_cpu");
+	const void **current = dlsym(RTLD_DEFAULT, "current_cpu");
+	static __thread bool has_another;
+
+	if (get_cpu && current) {
+		v->cpu = get_cpu(nr);
+		v->current = current;
+	} else {
+		d.blind |= has_another;
+	}
+	has_another = true;
+}
+
+/*
+ * Not earlier: with -daemonize QEMU forks after it has installed us. Since
+ * version 4 this is the vCPU's thread.
+ */
 static void on_vcpu(qemu_plugin_id_t id, unsigned int nr)
 {
 	d.source->pid = getpid();
 	pthread_once(&d.thread_once, start_thread);
+	if (qemu_plugin_version >= 4 && nr < d.nr_vcpus)
+		learn(&d.vcpu[nr], nr);
 }
 
 /* ---- installation ---- */
@@ -656,6 +702,7 @@ static bool init_vcpu(struct vcpu *v, char *pages)
 	v->ring = (void *)(pages + 2 * XFTD_PAGE);
 	v->filling = v->round = 1;
 	v->stuck = UINT64_MAX;
+	v->current = &v->cpu;
 	v->told = mmap(NULL, MAX_RAM_PAGES / 8, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return v->told != MAP_FAILED;
