@@ -43,7 +43,8 @@ struct memslot {
 	size_t file;		/* index into memslots.file */
 	uint64_t hva;		/* in QEMU's address space; 0: not known */
 	uint64_t ram_addr;	/* among all of QEMU's RAM blocks, which is how
-				 * its plugins see it; or MEMSLOT_NO_RAM_ADDR */
+				 * plugins of QEMU 7.2 see it; or
+				 * MEMSLOT_NO_RAM_ADDR */
 };
 
 #define MEMSLOT_NO_RAM_ADDR UINT64_MAX

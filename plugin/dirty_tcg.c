@@ -141,6 +141,12 @@ static bool ring_has_room(struct vcpu *v, uint32_t mode)
 	return false;
 }
 
+/* Above the hole below 4 GiB it matters. */
+static uint8_t addr_kind(void)
+{
+	return qemu_plugin_version < 4 ? XFTD_RAM_ADDR : 0;
+}
+
 static bool tell(struct vcpu *v, uint32_t mode, uint64_t addr, uint64_t pc,
 		 unsigned int size_shift)
 {
@@ -157,7 +163,7 @@ static bool tell(struct vcpu *v, uint32_t mode, uint64_t addr, uint64_t pc,
 		.pos = v->head ? load_relaxed(v->head) : 0,
 		.time_ns = now_ns(),
 		.seq = load_relaxed(&d.seq),
-		.flags = XFTD_RAM_ADDR | load_relaxed(&d.reset),
+		.flags = addr_kind() | load_relaxed(&d.reset),
 		.size_shift = size_shift,
 	};
 	/* Release: the record is there. */

@@ -6,7 +6,8 @@
  * qemu_plugin_version with what it can do, and refuses a plugin that it does
  * not fit. What is declared here is the same from version 1 (QEMU 4.2 to 8) to
  * 4 (10.0), but for the instruction's bytes, which were returned and are
- * copied out since version 3.
+ * copied out since version 3, and for physical addresses, which were places in
+ * QEMU's RAM blocks (ram_addr) and are the guest's since QEMU 8.2.
  */
 #ifndef QEMU_API_H
 #define QEMU_API_H
