@@ -6,16 +6,7 @@
  * the same things from several sides, so nobody minds a second look; it sees
  * something else, as always.
  */
-#include "modlist.h"
-
-/* As in fuzz_modlist.c. */
-#undef MODLIST_MAX_MODULES
-#define MODLIST_MAX_MODULES 64
-#undef MODLIST_MAX_SYMBOLS
-#define MODLIST_MAX_SYMBOLS 1024
-#undef MODLIST_MAX_BYTES
-#define MODLIST_MAX_BYTES (64u << 10)
-#include "../../kvm-memfile/modlist.c"
+#include "small_modlist.h"
 
 #include "guest.h"
 #include "livepatch.h"

@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The list of loaded modules, and their symbols. An input is no longer than a
- * few pages: room for more than could come of it takes time, and finds nothing.
- */
-#include "modlist.h"
-
-#undef MODLIST_MAX_MODULES
-#define MODLIST_MAX_MODULES 64
-#undef MODLIST_MAX_SYMBOLS
-#define MODLIST_MAX_SYMBOLS 1024
-#undef MODLIST_MAX_BYTES
-#define MODLIST_MAX_BYTES (64u << 10)
-
-#include "../../kvm-memfile/modlist.c"
+/* The list of loaded modules, and their symbols. */
+#include "small_modlist.h"
 
 #include "guest.h"
 
