@@ -21,6 +21,7 @@ static void look(void);
 #define shared_order_loads() look()
 #define ring_size   raced_size
 #define ring_init   raced_init
+#define ring_look   raced_look
 #define ring_next   raced_next
 #define ring_accept raced_accept
 #define ring_unread raced_unread
