@@ -267,20 +267,17 @@ static int walk(struct store *st, const char *name, uint64_t *ret_end,
 		uint64_t *ret_bytes, struct xf_err *err)
 {
 	struct catalog_entry e;
-	uint64_t pos = 0;
-	const void *data;
+	struct journal_chunk c = { 0 };
 	struct journal j;
-	uint32_t type;
-	size_t len;
 	int rc;
 
 	rc = catalog_find(st, name, &e, err);
 	rc = rc ? rc : journal_open(&j, st, name, err);
 	if (rc)
 		return rc;
-	while ((rc = journal_next(&j, &pos, &type, &data, &len, err)) > 0)
+	while ((rc = journal_next(&j, &c, err)) > 0)
 		;
-	*ret_end = pos;
+	*ret_end = c.pos;
 	*ret_bytes = e.bytes;
 	journal_close(&j);
 	return rc;

@@ -718,28 +718,28 @@ static int resolve(const struct journal *j, const struct store_chunk *c,
 			    j->path);
 }
 
-int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
-		 const void **ret_data, size_t *ret_len, struct xf_err *err)
+int journal_next(const struct journal *j, struct journal_chunk *c,
+		 struct xf_err *err)
 {
-	struct store_chunk c;
+	struct store_chunk head;
 	const void *data;
 	size_t len;
 	int rc;
 
-	while ((rc = chunk_at(j, *pos, &c, &data, err)) > 0 &&
-	       c.flags & CHUNK_PAD)
-		*pos += journal_chunk_bytes(c.len);
+	while ((rc = chunk_at(j, c->pos, &head, &data, err)) > 0 &&
+	       head.flags & CHUNK_PAD)
+		c->pos += journal_chunk_bytes(head.len);
 	if (rc <= 0)
 		return rc;
-	len = c.len;
-	if (c.flags & CHUNK_REF)
-		rc = resolve(j, &c, &data, &len, err);
+	len = head.len;
+	if (head.flags & CHUNK_REF)
+		rc = resolve(j, &head, &data, &len, err);
 	if (rc <= 0)
 		return rc;
-	*ret_type = c.type;
-	*ret_data = data;
-	*ret_len = len;
-	*pos += journal_chunk_bytes(c.len);
+	c->pos += journal_chunk_bytes(head.len);
+	c->type = head.type;
+	c->data = data;
+	c->len = len;
 	return 1;
 }
 

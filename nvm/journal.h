@@ -130,14 +130,21 @@ void journal_sync_end(struct journal *j, struct journal_sync *s, int rc);
 /* Synced, and the quota may remove it once it is closed. */
 int journal_finish(struct journal *j, struct xf_err *err);
 
-/*
- * Walk: *@pos begins as 0. Returns 1 and a chunk, 0 at the end, -EBADMSG when
- * a chunk fails its checksum, -EIO. The payload is 16-byte aligned.
- */
-int journal_next(const struct journal *j, uint64_t *pos, uint32_t *ret_type,
-		 const void **ret_data, size_t *ret_len, struct xf_err *err);
+struct journal_chunk {
+	uint64_t pos;		/* of what comes next, in bytes of the journal */
+	uint32_t type;
+	const void *data;	/* in the store, 16-byte aligned */
+	size_t len;		/* bytes */
+};
 
-/* The shared object that @data from journal_next() lies in, or -1: none. */
+/*
+ * Walk: the one before, or a zeroed one, becomes the next chunk. Returns 1, or 0
+ * at the end, -EBADMSG when a chunk fails its checksum, -EIO.
+ */
+int journal_next(const struct journal *j, struct journal_chunk *c,
+		 struct xf_err *err);
+
+/* The shared object that @data of a chunk lies in, or -1: none. */
 int64_t journal_object(const struct journal *j, const void *data);
 /* Bytes that a chunk with @len bytes of payload takes. */
 uint64_t journal_chunk_bytes(uint64_t len);

@@ -31,20 +31,17 @@ static void need_object(struct need *n, int64_t object, size_t len)
 
 static int measure(const struct journal *j, struct need *n, struct xf_err *err)
 {
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	int rc;
 
 	*n = (struct need){ 0 };
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
-		int64_t object = journal_object(j, data);
+	while ((rc = journal_next(j, &c, err)) > 0) {
+		int64_t object = journal_object(j, c.data);
 
 		if (object >= 0)
-			need_object(n, object, len);
+			need_object(n, object, c.len);
 		n->bytes += journal_chunk_bytes(
-			object >= 0 ? sizeof(struct store_ref) : len);
+			object >= 0 ? sizeof(struct store_ref) : c.len);
 	}
 	return rc;
 }
@@ -75,17 +72,14 @@ static int copy_chunk(struct journal *to, const struct journal *from,
 static int copy(struct journal *to, const struct journal *from, uint64_t bytes,
 		struct xf_err *err)
 {
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	int rc = bytes ? journal_prepare(to, bytes, err) : 0;
 
 	if (rc && rc != -ENOSPC)
 		return rc;
 	/* Not in one piece then; chunk by chunk it may still fit. */
-	while ((rc = journal_next(from, &pos, &type, &data, &len, err)) > 0) {
-		rc = copy_chunk(to, from, type, data, len, err);
+	while ((rc = journal_next(from, &c, err)) > 0) {
+		rc = copy_chunk(to, from, c.type, c.data, c.len, err);
 		if (rc)
 			return rc;
 	}

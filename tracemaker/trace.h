@@ -6,8 +6,8 @@
  * bytes). They are fed in order, then the trace is read:
  *
  *	trace_init(&t);
- *	while (journal_next(...) > 0)
- *		trace_add_chunk(&t, type, data, len, err);
+ *	while (journal_next(j, &c, err) > 0)
+ *		trace_add_chunk(&t, c.type, c.data, c.len, err);
  *	trace_seal(&t, err);
  *	merge_init(&m, &t);		records, oldest first
  *

@@ -41,21 +41,18 @@ int baselines_keep(struct store *st, const char *name, const struct buf *text,
 static int read_kept(const struct journal *j, struct buf *ret,
 		     struct xf_err *err)
 {
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	int rc;
 
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
-		if (type != TRACE_BASELINE)
+	while ((rc = journal_next(j, &c, err)) > 0) {
+		if (c.type != TRACE_BASELINE)
 			return xf_fail(err, -EBADMSG,
 				       "%s: is a trace, not a baseline",
 				       j->path);
-		if (len > BASELINE_FILE_MAX - ret->len)
+		if (c.len > BASELINE_FILE_MAX - ret->len)
 			return xf_fail(err, -EBADMSG, "%s: is too long",
 				       j->path);
-		buf_add(ret, data, len);
+		buf_add(ret, c.data, c.len);
 	}
 	return rc;
 }

@@ -29,16 +29,13 @@ static struct recording_origin last_origin(struct store *st, const char *name)
 {
 	struct recording_origin at = { 0 };
 	struct journal j = { 0 };
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 
 	if (journal_open(&j, st, name, NULL))
 		return at;
-	while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
-		if (type == TRACE_META)
-			at = recording_origin(data, len);
+	while (journal_next(&j, &c, NULL) > 0)
+		if (c.type == TRACE_META)
+			at = recording_origin(c.data, c.len);
 	journal_close(&j);
 	return at;
 }

@@ -876,17 +876,15 @@ struct recording_origin recording_origin(const void *data, size_t len)
 static int resume(struct recording *r, struct trace *t, struct xf_err *err)
 {
 	const struct trace_session *last;
-	uint64_t pos = 0, instance = 0;
+	struct journal_chunk c = { 0 };
+	uint64_t instance = 0;
 	struct xf_err why;
-	const void *data;
-	uint32_t type;
-	size_t len;
 	int rc;
 
-	while ((rc = journal_next(&r->j, &pos, &type, &data, &len, err)) > 0) {
-		if (type == TRACE_META)
-			instance = recording_origin(data, len).instance;
-		rc = trace_add_chunk(t, type, data, len, err);
+	while ((rc = journal_next(&r->j, &c, err)) > 0) {
+		if (c.type == TRACE_META)
+			instance = recording_origin(c.data, c.len).instance;
+		rc = trace_add_chunk(t, c.type, c.data, c.len, err);
 		if (rc)
 			return rc;
 	}

@@ -95,14 +95,10 @@ bool traces_is_baseline(const struct store *st, const struct catalog_entry *e)
 {
 	struct store reader = *st; /* a journal wants one that may change */
 	struct journal j = { 0 };
-	uint64_t pos = 0;
-	uint32_t type;
-	const void *data;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	bool is = !e->finished && !e->damaged &&
 		  !journal_open(&j, &reader, e->name, NULL) &&
-		  journal_next(&j, &pos, &type, &data, &len, NULL) > 0 &&
-		  type == TRACE_BASELINE;
+		  journal_next(&j, &c, NULL) > 0 && c.type == TRACE_BASELINE;
 
 	journal_close(&j);
 	return is;
@@ -212,14 +208,11 @@ json_t *traces_json(const struct store *st, const struct catalog_entry *e)
 
 int traces_load(const struct journal *j, struct trace *t, struct xf_err *err)
 {
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	int rc;
 
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
-		rc = trace_add_chunk(t, type, data, len, err);
+	while ((rc = journal_next(j, &c, err)) > 0) {
+		rc = trace_add_chunk(t, c.type, c.data, c.len, err);
 		if (rc)
 			break;
 	}

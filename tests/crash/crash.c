@@ -709,24 +709,22 @@ static bool chunks_are(struct store *st, const struct world *w, uint32_t n)
 {
 	struct xf_err err = { 0 };
 	uint8_t expected[2048];
-	uint64_t pos = 0;
-	const void *data;
+	struct journal_chunk c = { 0 };
 	struct journal j;
-	uint32_t type, i = 0;
-	size_t len;
+	uint32_t i = 0;
 	int rc;
 
 	if (journal_open(&j, st, w->t[n].name, &err))
 		return wrong(err.msg);
-	while ((rc = journal_next(&j, &pos, &type, &data, &len, &err)) > 0) {
+	while ((rc = journal_next(&j, &c, &err)) > 0) {
 		bool shared = w->t[n].shared >> i & 1;
 
 		if (i == w->t[n].nr ||
-		    len != len_of(w->t[n].seed, i, shared) ||
-		    type != CHUNK_TYPE + (uint32_t)shared)
+		    c.len != len_of(w->t[n].seed, i, shared) ||
+		    c.type != CHUNK_TYPE + (uint32_t)shared)
 			break;
-		contents(w->t[n].seed, i, shared, expected, len);
-		if (memcmp(data, expected, len))
+		contents(w->t[n].seed, i, shared, expected, c.len);
+		if (memcmp(c.data, expected, c.len))
 			break;
 		i++;
 	}

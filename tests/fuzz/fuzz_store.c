@@ -13,18 +13,15 @@ static const char words[] = "what is written is read again, byte for byte";
 static void must_read(struct store *st)
 {
 	struct journal j;
-	uint64_t pos = 0;
-	uint32_t type;
-	const void *data;
-	size_t len;
+	struct journal_chunk c = { 0 };
 
 	fuzz_must(!journal_open(&j, st, "fuzz", NULL));
 	for (uint32_t i = 1; i <= 2; i++) {
-		fuzz_must(journal_next(&j, &pos, &type, &data, &len, NULL) > 0);
-		fuzz_must(type == i && len == sizeof(words) &&
-			  !memcmp(data, words, len));
+		fuzz_must(journal_next(&j, &c, NULL) > 0);
+		fuzz_must(c.type == i && c.len == sizeof(words) &&
+			  !memcmp(c.data, words, c.len));
 	}
-	fuzz_must(!journal_next(&j, &pos, &type, &data, &len, NULL));
+	fuzz_must(!journal_next(&j, &c, NULL));
 	journal_close(&j);
 }
 

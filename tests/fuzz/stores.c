@@ -21,18 +21,16 @@ uint64_t stores_read(struct store *st)
 	struct catalog_entry e;
 	struct journal j;
 	uint64_t sum = 0;
-	uint32_t slot = 0, type;
-	const void *data;
-	size_t len;
+	uint32_t slot = 0;
 
 	while (catalog_next(st, &slot, &e)) {
-		uint64_t pos = 0;
+		struct journal_chunk c = { 0 };
 
 		if (journal_open(&j, st, e.name, NULL))
 			continue;
-		while (journal_next(&j, &pos, &type, &data, &len, NULL) > 0)
-			for (size_t i = 0; i < len; i++)
-				sum += ((const uint8_t *)data)[i];
+		while (journal_next(&j, &c, NULL) > 0)
+			for (size_t i = 0; i < c.len; i++)
+				sum += ((const uint8_t *)c.data)[i];
 		journal_close(&j);
 	}
 	return sum;

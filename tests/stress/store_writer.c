@@ -46,15 +46,13 @@ static size_t fill(uint64_t n, uint64_t words[MAX_WORDS])
 /* Number of the last chunk, all before it being there; -errno. */
 static int64_t check(const struct journal *j, struct xf_err *err)
 {
-	uint64_t words[MAX_WORDS], n = 0, pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	uint64_t words[MAX_WORDS], n = 0;
+	struct journal_chunk c = { 0 };
 	int rc;
 
-	while ((rc = journal_next(j, &pos, &type, &data, &len, err)) > 0) {
+	while ((rc = journal_next(j, &c, err)) > 0) {
 		n++;
-		if (len != fill(n, words) || memcmp(data, words, len))
+		if (c.len != fill(n, words) || memcmp(c.data, words, c.len))
 			return xf_fail(err, -EBADMSG, "chunk %" PRIu64
 				       " is another", n);
 	}

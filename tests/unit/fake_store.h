@@ -76,19 +76,17 @@ static inline int put_one(struct journal *j, uint32_t salt, uint32_t i,
 /* All chunks, in order, and nothing else; returns how many, or an error. */
 static inline int count_chunks(const struct journal *j, uint32_t salt)
 {
-	const uint8_t *data;
-	uint64_t pos = 0;
-	uint32_t type, nr = 0;
-	size_t len;
+	struct journal_chunk c = { 0 };
+	uint32_t nr = 0;
 	int rc;
 
-	while ((rc = journal_next(j, &pos, &type, (const void **)&data, &len,
-				  NULL)) > 0) {
-		assert_int_equal((uintptr_t)data % 16, 0);
-		assert_int_equal(type, nr);
-		assert_int_equal(len, len_of(salt, nr));
-		for (size_t at = 0; at < len; at++)
-			if (data[at] != byte_of(salt, nr, at))
+	while ((rc = journal_next(j, &c, NULL)) > 0) {
+		assert_int_equal((uintptr_t)c.data % 16, 0);
+		assert_int_equal(c.type, nr);
+		assert_int_equal(c.len, len_of(salt, nr));
+		for (size_t at = 0; at < c.len; at++)
+			if (((const uint8_t *)c.data)[at] !=
+			    byte_of(salt, nr, at))
 				fail_msg("chunk %u, byte %zu", nr, at);
 		nr++;
 	}

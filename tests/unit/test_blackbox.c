@@ -111,17 +111,16 @@ static int recover(const char *file, const char *name, uint64_t *ret_records)
 /* Calls 1, 2, 3... without a gap, as the trace has them; how many. */
 static uint64_t count_calls(const char *name)
 {
-	uint64_t key = f.keys.entries[0].key, pos = 0, calls = 0, n;
-	const struct trace_span *s;
+	uint64_t key = f.keys.entries[0].key, calls = 0, n;
+	struct journal_chunk c = { 0 };
 	struct journal j;
-	uint32_t type;
-	size_t len;
 
 	assert_int_equal(journal_open(&j, &st, name, &err), 0);
-	while (journal_next(&j, &pos, &type, (const void **)&s, &len, &err) > 0) {
+	while (journal_next(&j, &c, &err) > 0) {
+		const struct trace_span *s = c.data;
 		uint64_t words[512];
 
-		if (type != TRACE_SPAN)
+		if (c.type != TRACE_SPAN)
 			continue;
 		memcpy(words, s + 1, s->len);
 		mask_xor(words, words, s->len, key);

@@ -121,9 +121,6 @@ static void test_shared(void **state)
 	struct store st;
 	struct journal j;
 	uint64_t free_blocks, with_one = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
 
 	memset(symbols, 's', sizeof(symbols));
 	memset(other, 'o', sizeof(other));
@@ -131,7 +128,7 @@ static void test_shared(void **state)
 	free_blocks = blocks_free(&st);
 	for (int i = 0; i < 3; i++) {
 		char name[16];
-		uint64_t pos = 0;
+		struct journal_chunk c = { 0 };
 
 		snprintf(name, sizeof(name), "t%d", i);
 		assert_int_equal(journal_create(&j, &st, name, &err), 0);
@@ -148,22 +145,19 @@ static void test_shared(void **state)
 				 0);
 		assert_int_equal(journal_commit(&j, &err), 0);
 		for (int n = 0; n < 4; n++) {
-			assert_int_equal(journal_next(&j, &pos, &type, &data,
-						      &len, &err),
-					 1);
-			assert_int_equal(type, "\1\2\3\2"[n]);
-			assert_int_equal(len, n == 0   ? 5
+			assert_int_equal(journal_next(&j, &c, &err), 1);
+			assert_int_equal(c.type, "\1\2\3\2"[n]);
+			assert_int_equal(c.len, n == 0   ? 5
 					      : n == 2 ? 100
 						       : 200000);
-			assert_memory_equal(data,
+			assert_memory_equal(c.data,
 					    n == 0   ? "first"
 					    : n == 2 ? other
 						     : symbols,
-					    len);
-			assert_int_equal(journal_object(&j, data) >= 0, n > 0);
+					    c.len);
+			assert_int_equal(journal_object(&j, c.data) >= 0, n > 0);
 		}
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 0);
+		assert_int_equal(journal_next(&j, &c, &err), 0);
 		journal_close(&j);
 		assert_int_equal(count_entries(&st, STORE_SHARED), 2);
 		if (!i)
@@ -176,11 +170,11 @@ static void test_shared(void **state)
 				       &err),
 			 0);
 	assert_int_equal(journal_commit(&j, &err), 0);
-	uint64_t at = 0;
-	assert_int_equal(journal_next(&j, &at, &type, &data, &len, &err), 1);
-	assert_int_equal(len, sizeof(other));
-	assert_memory_equal(data, other, len);
-	assert_int_equal(journal_object(&j, data), -1);
+	struct journal_chunk c = { 0 };
+	assert_int_equal(journal_next(&j, &c, &err), 1);
+	assert_int_equal(c.len, sizeof(other));
+	assert_memory_equal(c.data, other, c.len);
+	assert_int_equal(journal_object(&j, c.data), -1);
 	journal_close(&j);
 	assert_int_equal(catalog_remove(&st, "liar", &err), 0);
 	assert_int_equal(count_entries(&st, STORE_SHARED), 2);
@@ -204,10 +198,10 @@ static void test_shared(void **state)
 		journal_share(&j, 2, "a key with blanks", other, 100, &err),
 		-EINVAL);
 	assert_int_equal(journal_commit(&j, &err), 0);
-	uint64_t pos = 0;
+	c = (struct journal_chunk){ 0 };
 	int nr = 0;
-	while (journal_next(&j, &pos, &type, &data, &len, &err) > 0) {
-		assert_memory_equal(data, other, 100);
+	while (journal_next(&j, &c, &err) > 0) {
+		assert_memory_equal(c.data, other, 100);
 		nr++;
 	}
 	assert_int_equal(nr, 12);
@@ -221,12 +215,10 @@ static void test_empty_at_the_end(void **state)
 {
 	const struct store_shape shape = { .size = 64 << 10, .block = 512 };
 	static const char bytes[480];
-	uint64_t pos = 0;
-	uint32_t type, nr = 0;
-	const void *data;
+	struct journal_chunk c = { 0 };
+	uint32_t nr = 0;
 	struct store st;
 	struct journal j;
-	size_t len;
 
 	assert_int_equal(store_create(&st, "s", &shape, NULL), 0);
 	assert_int_equal(journal_create(&j, &st, "a", NULL), 0);
@@ -237,8 +229,8 @@ static void test_empty_at_the_end(void **state)
 	journal_close(&j);
 	make_trace(&st, "b", 1, 1);
 	assert_int_equal(journal_open(&j, &st, "a", NULL), 0);
-	for (; journal_next(&j, &pos, &type, &data, &len, NULL) > 0; nr++)
-		assert_int_equal(journal_object(&j, data), -1);
+	for (; journal_next(&j, &c, NULL) > 0; nr++)
+		assert_int_equal(journal_object(&j, c.data), -1);
 	assert_int_equal(nr, 2);
 	journal_close(&j);
 	store_close(&st);

@@ -246,19 +246,16 @@ static void test_cut_by_power(void **state)
 /* Chunks of "b" that are left, each whole; what is between them is not. */
 static int count_left(const char *name)
 {
-	uint64_t pos = 0;
-	const void *data;
+	struct journal_chunk c = { 0 };
 	struct journal j;
-	uint32_t type;
-	size_t len;
 	int rc, nr = 0;
 
 	assert_int_equal(journal_open(&j, &st, name, NULL), 0);
-	while ((rc = journal_next(&j, &pos, &type, &data, &len, NULL)) > 0) {
-		assert_int_equal(len, len_of(2, type));
-		for (size_t at = 0; at < len; at++)
-			assert_int_equal(((const uint8_t *)data)[at],
-					 byte_of(2, type, at));
+	while ((rc = journal_next(&j, &c, NULL)) > 0) {
+		assert_int_equal(c.len, len_of(2, c.type));
+		for (size_t at = 0; at < c.len; at++)
+			assert_int_equal(((const uint8_t *)c.data)[at],
+					 byte_of(2, c.type, at));
 		nr++;
 	}
 	assert_int_equal(rc, 0);

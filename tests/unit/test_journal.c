@@ -69,12 +69,10 @@ static void test_life(void **state)
 static void test_put(void **state)
 {
 	struct xf_err err = { 0 };
-	const void *data;
+	struct journal_chunk c = { 0 };
+	const void *room;
 	struct store st;
 	struct journal j;
-	uint64_t pos = 0;
-	uint32_t type;
-	size_t len;
 
 	make_store(&st, "a", 200 * MIB);
 	assert_int_equal(journal_create(&j, &st, "t", &err), 0);
@@ -82,28 +80,27 @@ static void test_put(void **state)
 	assert_int_equal(journal_put(&j, UINT32_MAX, "", 0, &err), 0);
 	assert_int_equal(journal_put(&j, 0, "12345678", 8, &err), 0);
 	/* In pieces, in any order. */
-	data = journal_reserve(&j, 100, &err);
+	room = journal_reserve(&j, 100, &err);
 	journal_write(&j, 3, "lo", 2);
 	journal_write(&j, 0, "hel", 3);
-	assert_memory_equal(data, "hello", 5);
+	assert_memory_equal(room, "hello", 5);
 	journal_add(&j, 6, 5);
 	assert_int_equal(journal_commit(&j, &err), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 1);
-		assert_int_equal(len, "\5\0\10\5"[i]);
+		assert_int_equal(journal_next(&j, &c, &err), 1);
+		assert_int_equal(c.len, "\5\0\10\5"[i]);
 	}
-	assert_memory_equal(data, "hello", 5);
-	assert_int_equal(journal_next(&j, &pos, &type, &data, &len, &err), 0);
-	assert_int_equal(journal_next(&j, &pos, &type, &data, &len, &err), 0);
+	assert_memory_equal(c.data, "hello", 5);
+	assert_int_equal(journal_next(&j, &c, &err), 0);
+	assert_int_equal(journal_next(&j, &c, &err), 0);
 
 	/* The largest there is; and more, also where the sum would wrap. */
 	uint8_t *big = calloc(1, JOURNAL_CHUNK_MAX);
 	big[JOURNAL_CHUNK_MAX - 1] = 'x';
 	assert_int_equal(journal_put(&j, 7, big, JOURNAL_CHUNK_MAX, &err), 0);
 	assert_int_equal(journal_commit(&j, &err), 0);
-	assert_int_equal(journal_next(&j, &pos, &type, &data, &len, &err), 1);
-	assert_int_equal(((const char *)data)[len - 1], 'x');
+	assert_int_equal(journal_next(&j, &c, &err), 1);
+	assert_int_equal(((const char *)c.data)[c.len - 1], 'x');
 	free(big);
 	assert_null(journal_reserve(&j, JOURNAL_CHUNK_MAX + 1, &err));
 	assert_int_equal(err.code, -EFBIG);
@@ -241,10 +238,7 @@ static void test_unsynced(void **state)
 	struct xf_err err = { 0 };
 	struct journal j;
 	struct store st;
-	uint64_t synced, pos[41];
-	uint32_t type;
-	const void *data;
-	size_t len;
+	uint64_t synced, pos[41] = { 0 };
 
 	for (int lost = 20; lost < 40; lost += 5) {
 		make_store(&st, "a", 4 * MIB);
@@ -257,15 +251,13 @@ static void test_unsynced(void **state)
 				assert_int_equal(journal_sync(&j, &err), 0);
 		}
 		synced = j.synced;
-		pos[0] = 0;
+		struct journal_chunk c = { 0 };
 		for (int i = 0; i < 40; i++) {
-			pos[i + 1] = pos[i];
-			assert_int_equal(journal_next(&j, &pos[i + 1], &type,
-						      &data, &len, &err),
-					 1);
+			assert_int_equal(journal_next(&j, &c, &err), 1);
+			pos[i + 1] = c.pos;
 		}
 		assert_int_equal(synced, pos[20]);
-		uint64_t off = (const uint8_t *)data - st.m.base - 16 -
+		uint64_t off = (const uint8_t *)c.data - st.m.base - 16 -
 			       (pos[39] - pos[lost]);
 		journal_close(&j);
 		store_close(&st);
@@ -288,20 +280,17 @@ static void test_unsynced(void **state)
 static void test_damaged(void **state)
 {
 	struct xf_err err = { 0 };
-	const void *data;
 	struct store st;
 	struct journal j;
-	uint64_t pos = 0, off;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
+	uint64_t off;
 
 	make_store(&st, "a", 4 * MIB);
 	make_trace(&st, "t", 1, 40);
 	assert_int_equal(journal_open(&j, &st, "t", &err), 0);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 1);
-	off = (const uint8_t *)data - st.m.base + len / 2;
+		assert_int_equal(journal_next(&j, &c, &err), 1);
+	off = (const uint8_t *)c.data - st.m.base + c.len / 2;
 	journal_close(&j);
 	store_close(&st);
 	poke("a", off, "?", 1);
@@ -348,12 +337,10 @@ static void copy_file(const char *from, const char *to)
 static void test_synced_word(void **state)
 {
 	struct xf_err err = { 0 };
-	uint64_t off, synced, pos = 0;
-	const void *data;
+	struct journal_chunk c = { 0 };
+	uint64_t off, synced;
 	struct journal j;
 	struct store st;
-	uint32_t type;
-	size_t len;
 
 	/* Three writers, so three eras, and an end that is not synced. */
 	make_store(&st, "a", MIB);
@@ -377,14 +364,13 @@ static void test_synced_word(void **state)
 		reopens_whole("b", 30);
 	}
 	/* Where a chunk ends, of those that the last writer has added. */
-	while (pos < synced)
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 1);
+	while (c.pos < synced)
+		assert_int_equal(journal_next(&j, &c, &err), 1);
 	for (;;) {
 		copy_file("a", "b");
-		poke("b", off, &pos, sizeof(pos));
+		poke("b", off, &c.pos, sizeof(c.pos));
 		reopens_whole("b", 30);
-		if (journal_next(&j, &pos, &type, &data, &len, &err) <= 0)
+		if (journal_next(&j, &c, &err) <= 0)
 			break;
 	}
 	journal_close(&j);
@@ -447,15 +433,11 @@ static void test_transfer(void **state)
 			 -EINVAL);
 	assert_int_equal(transfer_import(&other, "g", NULL, &err), 0);
 	assert_int_equal(journal_open(&j, &other, "shares", &err), 0);
-	uint64_t pos = 0;
-	const void *data;
-	uint32_t type;
-	size_t len;
+	struct journal_chunk c = { 0 };
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 1);
-		assert_int_equal(len, i == 1 ? 1 : sizeof(symbols));
-		assert_memory_equal(data, i == 1 ? "x" : symbols, len);
+		assert_int_equal(journal_next(&j, &c, &err), 1);
+		assert_int_equal(c.len, i == 1 ? 1 : sizeof(symbols));
+		assert_memory_equal(c.data, i == 1 ? "x" : symbols, c.len);
 	}
 	journal_close(&j);
 	store_close(&other);

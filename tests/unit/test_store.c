@@ -197,16 +197,12 @@ static void test_noise(void **state)
 		if (!store_open(&st, "b", true, &err)) {
 			while (catalog_next(&st, &slot, &e)) {
 				struct journal j;
-				const void *data;
-				uint64_t pos = 0;
-				uint32_t type;
-				size_t n;
+				struct journal_chunk c = { 0 };
 
 				if (journal_open(&j, &st, e.name, &err))
 					continue;
-				while (journal_next(&j, &pos, &type, &data, &n,
-						    &err) > 0)
-					assert_true((uint8_t *)data + n <=
+				while (journal_next(&j, &c, &err) > 0)
+					assert_true((uint8_t *)c.data + c.len <=
 						    st.m.base + st.m.len);
 				journal_close(&j);
 				if (!journal_reopen(&j, &st, e.name, &err)) {

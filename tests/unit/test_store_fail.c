@@ -195,17 +195,13 @@ static void verify(void)
 		fail_msg("%s failed (%s): %d chunks, not %d", failed_call,
 			 for_ever ? "for ever" : "once", nr, acked.chunks);
 	if (acked.shared) {
-		uint64_t pos = 0;
-		const void *data;
+		struct journal_chunk c = { 0 };
 		struct journal j;
-		uint32_t type;
-		size_t len;
 
 		assert_int_equal(journal_open(&j, &st, "s", &err), 0);
-		assert_int_equal(
-			journal_next(&j, &pos, &type, &data, &len, &err), 1);
-		assert_int_equal(len, sizeof(symbols));
-		assert_memory_equal(data, symbols, len);
+		assert_int_equal(journal_next(&j, &c, &err), 1);
+		assert_int_equal(c.len, sizeof(symbols));
+		assert_memory_equal(c.data, symbols, c.len);
 		journal_close(&j);
 	}
 	nr = catalog_find(&st, "u", &e, &err);
