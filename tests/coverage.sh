@@ -16,8 +16,29 @@ least=90
 
 # All that reads bytes which a guest or somebody's file may have made up.
 parsers=(
+	audit/baseline.c
+	audit/codemap.c
+	audit/entries.c
+	audit/flow.c
+	audit/flowcheck.c
+	audit/flowtrace.c
+	audit/guestlist.c
+	audit/hooks.c
+	audit/image.c
+	audit/kfile.c
+	audit/livepatch.c
+	audit/look.c
+	audit/madecode.c
+	audit/modules.c
+	audit/sites.c
+	audit/tables.c
+	audit/text.c
+	audit/writecheck.c
 	base/cursor.h
 	keyctl/klog.c
+	keyctl/unseal.c
+	kvm-memfile/dirty.c
+	kvm-memfile/dirty_shared.c
 	kvm-memfile/eventlist.c
 	kvm-memfile/gva.c
 	kvm-memfile/mailbox.c
@@ -39,11 +60,17 @@ parsers=(
 	tracemaker/btf.c
 	tracemaker/btf_image.c
 	tracemaker/callgraph.c
+	tracemaker/datpages.c
 	tracemaker/dattypes.c
+	tracemaker/dirtyjoin.c
+	tracemaker/dirtytable.c
+	tracemaker/emit_dat.c
 	tracemaker/formats.c
 	tracemaker/hostpages.c
 	tracemaker/merge.c
+	tracemaker/names.c
 	tracemaker/printer.c
+	tracemaker/resolve.c
 	tracemaker/result.c
 	tracemaker/symtab_elf.c
 	tracemaker/symtab_kallsyms.c
@@ -53,8 +80,13 @@ parsers=(
 	tracemaker/tep.c
 	tracemaker/tepclean.c
 	tracemaker/trace.c
+	tracemaker/values.c
 	tracemaker/vmlinuz.c
+	xftrace/batchfile.c
+	xftrace/blackbox.c
+	xftrace/eventquery.c
 	xftrace/guestsyms.c
+	xftrace/modwatch.c
 )
 
 raw=$O/raw
