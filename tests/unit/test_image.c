@@ -576,18 +576,24 @@ static void hostile_made(void **state)
 	}
 }
 
-/* A bitmap of every other chunk: 0.5 MiB of ours for 4 KiB of the guest's. */
+/* Bitmaps of every other chunk: 0.5 MiB of ours for 4 KiB of the guest's. */
 static void many_pieces(void **state)
 {
 	struct kernel *k = *state;
+	uint64_t pack = PACK;
 
 	put_made(k);
-	for (uint64_t i = 0; i < 4096; i += 8)
-		put(k, PACK + 24 + i, 0x5555555555555555);
-	look(k);
-	assert_false(says(k, "pieces"));
-	/* Again and again. */
-	put(k, PACK, DATA + PACK);
+	for (int nr = 1; nr <= 5; nr++, pack += 0x1100) {
+		put(k, pack - 0x1100, DATA + pack);
+		put(k, pack, DATA + PACKS);
+		put(k, pack + 16, MADE + nr * 0x1000000);
+		for (uint64_t i = 0; i < 4096; i += 8)
+			put(k, pack + 24 + i, 0x5555555555555555);
+		if (nr == 3) {
+			look(k);
+			assert_false(says(k, "pieces"));
+		}
+	}
 	look(k);
 	assert_true(says(k, "in more than 65536 pieces"));
 }
@@ -616,10 +622,6 @@ static void large_pages(void **state)
 }
 
 /* ---- Live patches. ---- */
-
-static void pass_patch(const char *module, void *arg)
-{
-}
 
 static void take_patch(const char *module, void *arg)
 {
@@ -673,7 +675,7 @@ static void circles(void **state)
 	static const uint64_t heads[] = { MODULES, OPS_LIST, TRAMPOLINES,
 					  EXPORTS, SLOTS, OPT_SLOTS, NETS,
 					  KPROBES, KPROBES + 504, KSET, TREE,
-					  BPF_SYMBOLS, PACKS, PATCHES };
+					  BPF_SYMBOLS, PATCHES };
 	struct kernel *k = *state;
 	double start = cpu_s();
 
@@ -690,10 +692,6 @@ static void circles(void **state)
 	assert_true(count(k, RULE_EXPORT_HOOK) <= LOOK_MAX_FOUND);
 	assert_true(k->found.nr < 1000);
 	assert_true(cpu_s() - start < 3 * LOOK_MAX_CPU_MS / 1000. + 2);
-	start = cpu_s();
-	symtab_destroy(made_symbols(k));
-	livepatch_each(&k->ig, pass_patch, NULL);
-	assert_true(cpu_s() - start < 2 * LOOK_MAX_CPU_MS / 1000. + 1);
 }
 
 static uint32_t next_random(uint32_t *seed)
