@@ -29,7 +29,6 @@
 #define WRITE_ONCE(x, v)   (*(volatile __typeof__(x) *)&(x) = (v))
 #define xft_publish(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xft_acquire(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define xft_swap(p, a, b)  0
 #define xft_order_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define xft_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define xft_swap(p, from, to) __sync_bool_compare_and_swap(p, from, to)
