@@ -297,9 +297,32 @@ slow_store(struct vcpu *v, uint32_t info, uint64_t vaddr, void *pc)
 	store_release(&v->busy, 0);
 }
 
+/* For every store there is; what happens often must cost little. */
+static inline __attribute__((always_inline)) void
+store_by(struct vcpu *v, uint32_t mode, uint32_t info, uint64_t vaddr,
+	 void *pc)
+{
+	const struct cached *c = &v->cache[vaddr / XFTD_PAGE % CACHE_PAGES];
+
+	/* The longest store has 64 bytes: does it reach the next page? */
+	if (mode != XFTD_ALL && c->tag == ((vaddr & PAGE_MASK) | v->filling) &&
+	    c->seen == v->round && vaddr % XFTD_PAGE <= XFTD_PAGE - 64 &&
+	    is_round(v, mode))
+		return;
+	slow_store(v, info, vaddr, pc);
+}
+
+static void on_store(unsigned int nr, uint32_t info, uint64_t vaddr, void *pc)
+{
+	uint32_t mode = load_relaxed(&d.mode);
+
+	if (mode != XFTD_OFF && nr < d.nr_vcpus)
+		store_by(&d.vcpu[nr], mode, info, vaddr, pc);
+}
+
 /*
- * Who runs, when QEMU says @nr. QEMU 10 says for whom it has translated the
- * code, which is somebody else's, too, where one thread runs all (thread=single).
+ * Who runs, when QEMU 10 says @nr: it says for whom it has translated the code,
+ * which is somebody else's, too, where one thread runs all (thread=single).
  */
 static struct vcpu *who(unsigned int nr)
 {
@@ -314,23 +337,13 @@ static struct vcpu *who(unsigned int nr)
 	return v;
 }
 
-/* For every store there is; what happens often must cost little. */
-static void on_store(unsigned int nr, uint32_t info, uint64_t vaddr, void *pc)
+static void on_store_of(unsigned int nr, uint32_t info, uint64_t vaddr,
+			void *pc)
 {
 	uint32_t mode = load_relaxed(&d.mode);
-	const struct cached *c;
-	struct vcpu *v;
 
-	if (mode == XFTD_OFF || nr >= d.nr_vcpus)
-		return;
-	v = who(nr);
-	c = &v->cache[vaddr / XFTD_PAGE % CACHE_PAGES];
-	/* The longest store has 64 bytes: does it reach the next page? */
-	if (mode != XFTD_ALL && c->tag == ((vaddr & PAGE_MASK) | v->filling) &&
-	    c->seen == v->round && vaddr % XFTD_PAGE <= XFTD_PAGE - 64 &&
-	    is_round(v, mode))
-		return;
-	slow_store(v, info, vaddr, pc);
+	if (mode != XFTD_OFF && nr < d.nr_vcpus)
+		store_by(who(nr), mode, info, vaddr, pc);
 }
 
 static void on_flush(unsigned int nr, void *unused)
@@ -459,8 +472,9 @@ static void watch_stores(struct qemu_plugin_insn *insn, const uint8_t *code,
 		return;
 	if (store == INLINE && qemu_plugin_version < 2)
 		rw = QEMU_MEM_R;
-	qemu_plugin_register_vcpu_mem_cb(insn, on_store, QEMU_CB_NO_REGS, rw,
-					 (void *)(uintptr_t)vaddr);
+	qemu_plugin_register_vcpu_mem_cb(
+		insn, qemu_plugin_version < 4 ? on_store : on_store_of,
+		QEMU_CB_NO_REGS, rw, (void *)(uintptr_t)vaddr);
 }
 
 enum effect { NONE, FLUSHES, IS_VMRUN };
