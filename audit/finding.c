@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct rule rules[NR_RULES] = {
 	[RULE_TEXT_CHANGED] = {
@@ -199,6 +200,31 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 	buf_add(&f->room, &one, sizeof(one));
 	f->v = (struct finding *)f->room.data;
 	f->nr++;
+}
+
+static bool findings_have(const struct findings *f, const struct finding *one)
+{
+	for (size_t i = 0; i < f->nr; i++)
+		if (f->v[i].rule == one->rule &&
+		    !strcmp(f->v[i].text, one->text))
+			return true;
+	return false;
+}
+
+void findings_doubt(struct findings *f, const struct findings *also)
+{
+	for (size_t i = 0; i < f->nr; i++) {
+		struct finding *one = &f->v[i];
+		char *text = one->text;
+
+		if (rules[one->rule].level != FINDING_ALARM ||
+		    findings_have(also, one))
+			continue;
+		if (asprintf(&one->text, "once, but not again: %s", text) < 0)
+			abort();
+		free(text);
+		one->rule = RULE_CANNOT_TELL;
+	}
 }
 
 void findings_move(struct findings *f, struct findings *from)

@@ -103,6 +103,9 @@ void findings_deinit(struct findings *f);
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Alarms that @also lacks, by rule and sentence, become what can't be told. */
+void findings_doubt(struct findings *f, const struct findings *also);
+
 /* Those of @from as well; it is empty then. */
 void findings_move(struct findings *f, struct findings *from);
 

@@ -8,19 +8,19 @@
 #include "look.h"
 #include "sites.h"
 
-/* The guest goes on meanwhile: what is wrong must be so again and again. */
+/* The guest goes on meanwhile: the same must be wrong again and again. */
 #define MAX_TRIES 3
 #define PAUSE_US  50000
 
-/* Until then code is patched, and data can be executed. */
-static bool has_booted(struct look *l)
+bool image_has_booted(const struct image_guest *g)
 {
-	uint64_t state = look_symbol(l, "system_state");
+	struct look l = { .g = g };
+	uint64_t state = look_symbol(&l, "system_state");
 	int32_t running, now;
 
 	return !state ||
-	       btf_enumerator(l->g->types, "SYSTEM_RUNNING", &running, NULL) ||
-	       look_read(l, state, &now, sizeof(now)) || now >= running;
+	       btf_enumerator(g->types, "SYSTEM_RUNNING", &running, NULL) ||
+	       look_read(&l, state, &now, sizeof(now)) || now >= running;
 }
 
 static int look_once(const struct image_guest *g, struct findings *f)
@@ -28,7 +28,7 @@ static int look_once(const struct image_guest *g, struct findings *f)
 	_cleanup_(sites_deinit) struct sites sites = SITES_INIT;
 	struct look l = { .g = g, .f = f, .code = CODEMAP_INIT };
 
-	if (!has_booted(&l)) {
+	if (!image_has_booted(g)) {
 		look_cannot(&l, "the kernel has not booted yet");
 		return 0;
 	}
@@ -62,13 +62,17 @@ int image_check(const struct image_guest *g, struct findings *f,
 	_cleanup_(findings_deinit) struct findings found = FINDINGS_INIT;
 
 	for (int i = 0; i < MAX_TRIES; i++) {
-		findings_deinit(&found);
+		_cleanup_(findings_deinit) struct findings before = found;
+
+		found = (struct findings)FINDINGS_INIT;
 		if (i)
 			usleep(PAUSE_US);
 		if (look_once(g, &found))
 			return xf_fail(err, -EIO, "the guest's RAM is gone");
 		if (findings_verdict(&found) == VERDICT_CLEAN)
 			break;
+		if (i)
+			findings_doubt(&found, &before);
 	}
 	findings_add(&found, RULE_NOT_CHECKED, NULL,
 		     "where system calls enter the kernel (MSR LSTAR) is not in "

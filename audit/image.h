@@ -14,6 +14,7 @@
 #ifndef XF_IMAGE_H
 #define XF_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "btf.h"
@@ -32,7 +33,13 @@ struct image_guest {
 };
 
 /*
- * Adds to @f. -EIO: the guest's RAM is gone. All else that keeps a rule
+ * Until then code is patched, and data can be executed: nothing is checked. Also
+ * true if that cannot be known.
+ */
+bool image_has_booted(const struct image_guest *g);
+
+/*
+ * Adds to @f: alarms only if they were there in each of several looks. -EIO: the guest's RAM is gone. All else that keeps a rule
  * from being decided is a finding: cannot-tell.
  */
 int image_check(const struct image_guest *g, struct findings *f,

@@ -48,7 +48,7 @@ tell() { # LABEL STATUS -- it ended
 	fi
 	if grep -q '^not ok ' "$file"; then
 		printf '  FAIL    %s (%d s)\n' "$1" $((SECONDS - began[$1]))
-		tail -n 60 "$file" | sed 's/^/        /'
+		grep -vE '^(ok|skip) ' "$file" | tail -n 60 | sed 's/^/        /'
 	else
 		printf '  ok      %s (%d s)\n' "$1" $((SECONDS - began[$1]))
 	fi

@@ -324,13 +324,18 @@ static int find_running(const struct target *t, struct vmcoreinfo *vi,
 	return vmcoreinfo_find(vi, &t->mf, cr3, nr, err);
 }
 
-bool target_runs_kernel(const struct target *t)
+static bool is_running(const struct target *t, const struct vmcoreinfo *vi)
 {
 	uint64_t cr3[64];
 	size_t nr = 0;
 
 	return !t->qmp_path || read_cr3(t->qmp_path, cr3, 64, &nr) ||
-	       vmcoreinfo_runs(&t->kernel, &t->mf, cr3, nr);
+	       vmcoreinfo_runs(vi, &t->mf, cr3, nr);
+}
+
+bool target_runs_kernel(const struct target *t)
+{
+	return is_running(t, &t->kernel);
 }
 
 static bool is_same_build(const struct vmcoreinfo *a,
@@ -377,6 +382,9 @@ int target_find_again(struct target *t, struct xf_err *err)
 	    vi.phys_base == t->kernel.phys_base &&
 	    !strcmp(vi.osrelease, t->kernel.osrelease))
 		return 0;
+	/* What is left of an earlier boot may be all that is there by now. */
+	if (!is_running(t, &vi))
+		return xf_fail(err, -EAGAIN, "the guest is being reset");
 	rc = take_kernel(t, &vi, false, err);
 	if (!rc)
 		return 1;

@@ -77,7 +77,8 @@ int target_find_kernel(struct target *t, bool same, struct xf_err *err);
 
 /*
  * Which kernel is it now? 0: the one of before, where it was, and all stays as it
- * is. 1: another, or another boot of it: found as by target_find_kernel().
+ * is. 1: another, or another boot of it: found as by target_find_kernel(). -EAGAIN:
+ * no vCPU runs what was found.
  */
 int target_find_again(struct target *t, struct xf_err *err);
 

@@ -14,6 +14,7 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fake_guest.h"
 #include "fake_kernel.h"
@@ -220,6 +221,54 @@ static bool says(const struct kernel *k, const char *text)
 		if (strstr(k->found.v[i].text, text))
 			return true;
 	return false;
+}
+
+/* Meanwhile somebody bends something else. */
+static struct kernel *changing;
+static uint64_t bent[3];
+static int looks;
+
+static void bend(struct kernel *k)
+{
+	put(k, FREE + 16, bent[looks % 3]);
+	looks++;
+}
+
+/* In place of libc's: image sleeps only between two looks. */
+int usleep(useconds_t us)
+{
+	(void)us;
+	if (changing)
+		bend(changing);
+	return 0;
+}
+
+static void changes(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, OPS_LIST, DATA + FREE);
+	put(k, FREE, DATA + OPS_END);
+	put(k, FREE + 8, OWN + 0x10);
+	changing = k;
+	for (int i = 0; i < 3; i++)
+		bent[i] = EVIL + 0x10;
+	bend(k);
+	finds(k, RULE_FTRACE_HOOK, 1);
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
+	for (int i = 0; i < 3; i++)
+		bent[i] = HIDDEN + 0x10 * i;
+	finds(k, RULE_FTRACE_HOOK, 0);
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 3);
+	assert_true(says(k, "once, but not again: "));
+	/* Two in a row are not enough. */
+	bent[1] = bent[2];
+	bent[0] = EVIL + 0x10;
+	looks = 0;
+	bend(k);
+	finds(k, RULE_FTRACE_HOOK, 0);
+	assert_true(says(k, "once, but not again: "));
+	changing = NULL;
 }
 
 static void clean(void **state)
@@ -726,6 +775,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(clean, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(tracers, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
