@@ -146,7 +146,8 @@ const struct rule rules[NR_RULES] = {
 	[RULE_SILENCE] = {
 		"silence", FINDING_ALARM, "the guest stopped recording",
 		"Recording ended in the guest without anybody having asked for "
-		"it: hooks were taken back, or the module was stopped.",
+		"it: hooks were taken back, or the module was stopped or taken "
+		"out.",
 	},
 	[RULE_RECORDS_GONE] = {
 		"records-gone", FINDING_ALARM, "records were tampered with",

@@ -581,7 +581,8 @@ static void check_notes(const struct trace *t, struct findings *f)
 		else if (what && !strcmp(what, TRACE_NOTE_HIDDEN))
 			findings_add(f, RULE_HIDDEN_MODULE, NULL, "%s",
 				     text ?: "?");
-		else if (what && !strcmp(what, TRACE_NOTE_STILL))
+		else if (what && (!strcmp(what, TRACE_NOTE_STILL) ||
+				  !strcmp(what, TRACE_NOTE_PART)))
 			findings_add(f, RULE_CANNOT_TELL, NULL, "%s",
 				     text ?: "?");
 	}

@@ -94,13 +94,39 @@ static void check_ftrace(struct look *l)
 		look_cannot(l, "ftrace's users: the list has no end");
 }
 
+/* Function graph calls what is at @addr: us? */
+static void note_own(struct look *l, uint64_t addr, unsigned int what)
+{
+	const struct code_range *r = codemap_find(&l->code, addr);
+
+	if (addr && r && r->owner == CODE_MODULE &&
+	    !strcmp(r->module, tracers[0]))
+		l->own |= what;
+}
+
+static void check_own(struct look *l)
+{
+	static const char *const at[] = {
+		[IMAGE_OWN_ENTRIES] = "entries",
+		[IMAGE_OWN_RETURNS] = "returns",
+	};
+
+	for (unsigned int i = IMAGE_OWN_ENTRIES; i <= IMAGE_OWN_RETURNS; i *= 2)
+		if (l->g->own & ~l->own & i)
+			findings_add(l->f, RULE_SILENCE,
+				     json_pack("{s:s}", "module", tracers[0]),
+				     "functions are traced, but the kernel "
+				     "calls %s at %s no more", tracers[0],
+				     at[i]);
+}
+
 /* One pair of functions until 6.11, an array of users since. */
 static void check_graph(struct look *l)
 {
 	static const char *const words[] = { "ftrace_graph_entry",
 					     "__ftrace_graph_entry",
 					     "ftrace_graph_return" };
-	uint64_t array = look_symbol(l, "fgraph_array");
+	uint64_t array = look_symbol(l, "fgraph_array"), entry_is;
 	uint32_t entry, ret;
 	const struct look_member members[] = {
 		{ "fgraph_ops", "entryfunc", &entry },
@@ -112,6 +138,14 @@ static void check_graph(struct look *l)
 			judge(l, RULE_GRAPH_HOOK,
 			      look_ptr(l, look_symbol(l, words[i])), tracers,
 			      "function graph calls", "");
+		entry_is = look_ptr(l, look_symbol(l, words[0]));
+		/* Whoever wants only some functions is behind that. */
+		if (look_is(l, entry_is, "ftrace_graph_entry_test"))
+			entry_is = look_ptr(l, look_symbol(l, words[1]));
+		note_own(l, entry_is, IMAGE_OWN_ENTRIES);
+		note_own(l, look_ptr(l, look_symbol(l, words[2])),
+			 IMAGE_OWN_RETURNS);
+		check_own(l);
 		return;
 	}
 	if (!look_members(l, "function graph's users", members,
@@ -126,7 +160,10 @@ static void check_graph(struct look *l)
 		      "function graph calls", " at entries");
 		judge(l, RULE_GRAPH_HOOK, look_ptr(l, ops + ret), tracers,
 		      "function graph calls", " at returns");
+		note_own(l, look_ptr(l, ops + entry), IMAGE_OWN_ENTRIES);
+		note_own(l, look_ptr(l, ops + ret), IMAGE_OWN_RETURNS);
 	}
+	check_own(l);
 }
 
 static bool judge_export(struct look *l, uint64_t export, void *arg)

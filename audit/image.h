@@ -24,12 +24,19 @@
 #include "kfile.h"
 #include "symtab.h"
 
+/* Who leads to our own module, as long as it traces functions. */
+enum image_own {
+	IMAGE_OWN_ENTRIES = 1,		/* function graph, at entries */
+	IMAGE_OWN_RETURNS = 2,
+};
+
 /* All borrowed. */
 struct image_guest {
 	struct gva space;		/* the kernel's address space */
 	const struct symtab *symbols;	/* sealed, at run-time addresses */
 	const struct btf *types;
 	const struct kfile *file;	/* NULL: the host has none */
+	unsigned int own;		/* IMAGE_OWN_...: must be there */
 };
 
 /*

@@ -29,6 +29,7 @@ struct look {
 	struct sites *sites;		/* NULL without a file */
 	struct buf probed;		/* uint64_t: where kprobes are */
 	bool poking;			/* the kernel is patching its code */
+	unsigned int own;		/* IMAGE_OWN_...: seen */
 	uint64_t began_ns, bytes;
 	unsigned int reads;
 	unsigned int found[NR_RULES];

@@ -274,6 +274,39 @@ static int add_json(json_t **slot, bool array, const void *data, size_t len,
 	return 0;
 }
 
+/* The newest evidence is what a guest that was reset made of its rings. */
+static void drop_overwritten(struct trace *t, const json_t *note)
+{
+	const json_t *by_name = json_object_get(note, "overwritten");
+	struct trace_session *s = last_session(t);
+	uint64_t left = 0;
+
+	if (!s || !by_name)
+		return;
+	for (int i = 0; i < UNSEAL_FAULTS; i++) {
+		json_int_t nr = json_integer_value(
+			json_object_get(by_name, unseal_fault_name(i)));
+
+		if (nr > 0)
+			s->evidence[i] -= (uint64_t)nr < s->evidence[i] ?
+						  (uint64_t)nr : s->evidence[i];
+		left += s->evidence[i];
+	}
+	if (!left)
+		s->first_evidence = (struct trace_span){ 0 };
+}
+
+static int add_note(struct trace *t, const void *data, size_t len,
+		    struct xf_err *err)
+{
+	int rc = add_json(&t->notes, true, data, len, err);
+
+	if (!rc)
+		drop_overwritten(t, json_array_get(t->notes,
+					json_array_size(t->notes) - 1));
+	return rc;
+}
+
 static int add_events(struct trace *t, const void *data, size_t len,
 		      struct xf_err *err)
 {
@@ -428,7 +461,7 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 	case TRACE_END:
 		return add_json(&t->end, false, data, len, err);
 	case TRACE_NOTE:
-		return add_json(&t->notes, true, data, len, err);
+		return add_note(t, data, len, err);
 	case TRACE_EVENTS:
 		return add_events(t, data, len, err);
 	case TRACE_HOST:

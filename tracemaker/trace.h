@@ -40,7 +40,9 @@ enum trace_chunk {
 	TRACE_SPAN,	/* struct trace_span, then masked records */
 	TRACE_END,	/* JSON: how recording ended, totals */
 	TRACE_NOTE,	/* JSON: something that happened: "text", a sentence, and
-			 * for what a check must know, "what", see below */
+			 * for what a check must know, "what", see below. A
+			 * session that ended with its guest may have "overwritten":
+			 * faults by name, so many of the EVIDENCE are none */
 	TRACE_EVENTS,	/* JSON: what events look like: {"events": [{"system",
 			 * "format"}]}, formats as in tracefs, with the ids that
 			 * the records have */
@@ -62,6 +64,7 @@ enum trace_chunk {
 #define TRACE_NOTE_HIDDEN  "hidden"	/* a module has left the list of modules only */
 #define TRACE_NOTE_LIVEPATCH "live-patch" /* "module" is one */
 #define TRACE_NOTE_STILL   "still"	/* it did nothing at all for a while */
+#define TRACE_NOTE_PART	   "part"	/* it may have done what was not recorded */
 
 /* A key of the Klog. */
 struct trace_key {

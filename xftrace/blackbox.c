@@ -113,8 +113,9 @@ static int take_rings(struct target *t, const char *store, const char *name,
 		return rc;
 	/* Nobody is there to be asked for anything. */
 	rec.tracing = false;
-	recording_note(&rec, NULL, "the rest was read from the guest's memory after "
-			     "its end");
+	recording_note(&rec, TRACE_NOTE_PART,
+		       "the rest was read from the guest's memory after its "
+		       "end");
 	rc = recording_end(&rec, "recovered", NULL, NULL, err);
 	*ret_records = recording_counts(&rec).records;
 	recording_close(&rec);

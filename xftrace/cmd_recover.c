@@ -56,7 +56,7 @@ static int complete(struct store *st, const char *name, struct target *guest,
 	rc = rc ? rc : recording_resume(&rec, NULL, st->m.path, name, err);
 	if (rc)
 		return rc;
-	recording_note(&rec, NULL, "the recorder was killed");
+	recording_note(&rec, TRACE_NOTE_PART, "the recorder was killed");
 	rc = recording_end(&rec, "recovered", NULL, NULL, err);
 	recording_close(&rec);
 	return rc;

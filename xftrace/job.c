@@ -137,6 +137,8 @@ static int switch_on(struct job *j, struct xf_err *err)
 	if (recorder_find_by_trace(&r, j->store, j->trace) == 0)
 		j->recorded = strdup(r.id);
 	j->tracing = j->recorded;
+	if (!rc && !j->recorded)
+		return xf_fail(err, -ENOENT, "'on' has left no recording");
 	return rc;
 }
 

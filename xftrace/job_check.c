@@ -103,7 +103,7 @@ static void check_memory(struct job *j)
 	if (target_attach(&l.t, &where, &why))
 		checking_cannot(&j->check, &why);
 	else
-		livecheck_memory(&l, &j->check);
+		(void)livecheck_memory(&l, &j->check);
 }
 
 static void check_trace(struct job *j)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "livecheck.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "image.h"
@@ -14,6 +16,10 @@
 
 /* The guest may be busy, and so may be its host: how fast a clock may seem. */
 #define CLOCK_SLACK_NS 10000000000ull
+
+/* A heart that beats has done so by then. */
+#define BEAT_TRIES    100
+#define BEAT_PAUSE_US 20000
 
 static void forget(struct livecheck *l)
 {
@@ -26,15 +32,6 @@ void livecheck_deinit(struct livecheck *l)
 {
 	forget(l);
 	target_detach(&l->t);
-}
-
-static int read_jiffies(const struct target *t, uint64_t *ret)
-{
-	struct gva space = vmcoreinfo_space(&t->kernel, &t->mf);
-	uint64_t addr;
-	int rc = symtab_address(t->symbols, "jiffies_64", &addr, NULL);
-
-	return rc ? rc : gva_read_u64(&space, addr, ret, NULL);
 }
 
 /* What a reboot leaves in memory has a clock that stands still, or none. */
@@ -69,7 +66,7 @@ static int take_kernel(struct livecheck *l, struct xf_err *err)
 static int find_kernel(struct livecheck *l, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns(), jiffies = 0;
-	bool readable = l->known && !read_jiffies(&l->t, &jiffies);
+	bool readable = l->known && !target_jiffies(&l->t, &jiffies);
 	bool back = readable && jiffies < l->jiffies;
 	int rc = 0;
 
@@ -83,10 +80,58 @@ static int find_kernel(struct livecheck *l, struct xf_err *err)
 		l->boots++;
 	if (rc || !l->known)
 		rc = take_kernel(l, err);
-	if (!rc && read_jiffies(&l->t, &l->jiffies))
+	if (!rc && target_jiffies(&l->t, &l->jiffies))
 		l->jiffies = 0;
 	l->looked_ns = now;
 	return rc;
+}
+
+/*
+ * What the recorder says of the guest now. Its heart is the guest's word, and
+ * moves only while the module is there and well.
+ */
+static bool ask(const struct recorder *r, char state[64], json_int_t *ret_beat)
+{
+	json_t *status = NULL;
+	const char *said;
+
+	if (recorder_ask(r, "status\n", NULL, NULL, &status, NULL))
+		return false;
+	said = json_string_value(json_object_get(status, "state"));
+	snprintf(state, 64, "%s", said ?: "?");
+	*ret_beat = json_integer_value(json_object_get(status, "heartbeat"));
+	json_decref(status);
+	return true;
+}
+
+/*
+ * Hooks are not there: were they to be? Only if the guest has gone on tracing
+ * since. It may have been asked to stop while we looked, or been reset: then it
+ * takes seconds until its recorder knows.
+ */
+static bool goes_on_tracing(const struct recorder *r)
+{
+	json_int_t beat, first = -1;
+	char state[64];
+
+	for (int i = 0; i < BEAT_TRIES; i++) {
+		if (!ask(r, state, &beat) || strcmp(state, "tracing"))
+			return false;
+		if (first < 0)
+			first = beat;
+		if (beat != first)
+			return true;
+		usleep(BEAT_PAUSE_US);
+	}
+	return false;
+}
+
+static bool have_silence(const struct findings *f)
+{
+	for (size_t i = 0; i < f->nr; i++)
+		if (f->v[i].rule == RULE_SILENCE)
+			return true;
+	return false;
 }
 
 static int check_memory(const struct livecheck *l, struct findings *f,
@@ -98,6 +143,7 @@ static int check_memory(const struct livecheck *l, struct findings *f,
 		.symbols = l->t.symbols,
 		.types = &l->types.btf,
 		.file = l->file.load ? &l->file : NULL,
+		.own = l->recorder ? IMAGE_OWN_ENTRIES | IMAGE_OWN_RETURNS : 0,
 	};
 
 	int rc = image_check(&g, &found, err);
@@ -111,6 +157,8 @@ static int check_memory(const struct livecheck *l, struct findings *f,
 	if (findings_verdict(&found) == VERDICT_FINDINGS &&
 	    (!target_runs_kernel(&l->t) || !image_has_booted(&g)))
 		return xf_fail(err, -EAGAIN, "the guest is being reset");
+	if (have_silence(&found) && !goes_on_tracing(l->recorder))
+		return xf_fail(err, -EAGAIN, "its recording ended meanwhile");
 	findings_move(f, &found);
 	return 0;
 }
@@ -125,25 +173,6 @@ static void describe(struct checking *c, const struct target *t)
 	free(c->build_id);
 	c->release = strdup(t->kernel.osrelease);
 	c->build_id = buf_take(&id);
-}
-
-/*
- * The hooks of its functions, seen from outside: the kernel calls ftrace there
- * as long as somebody traces them. Only a guest that says that it is tracing
- * has hooks, and it may have been asked to stop while we looked.
- */
-static bool is_tracing(const struct recorder *r)
-{
-	json_t *status = NULL;
-	const char *state;
-	bool tracing;
-
-	if (recorder_ask(r, "status\n", NULL, NULL, &status, NULL))
-		return false;
-	state = json_string_value(json_object_get(status, "state"));
-	tracing = state && !strcmp(state, "tracing");
-	json_decref(status);
-	return tracing;
 }
 
 static void check_site(struct findings *f, const struct gva *space,
@@ -165,6 +194,10 @@ static void check_site(struct findings *f, const struct gva *space,
 		     name);
 }
 
+/*
+ * The hooks of its functions, seen from outside: the kernel calls ftrace there
+ * as long as somebody traces them.
+ */
 static void check_sites(struct checking *c, struct target *t,
 			const struct recorder *r)
 {
@@ -185,26 +218,62 @@ static void check_sites(struct checking *c, struct target *t,
 				   s.functions.syms[n].name);
 		target_sites_deinit(&s);
 	}
-	if (found.nr && is_tracing(r))
+	if (found.nr && goes_on_tracing(r))
 		findings_move(&c->findings, &found);
 }
 
-/* What its recording has so far, and whether that is still being made. */
-static void check_recording(struct checking *c, struct target *t)
+/* What it has so far, whether or not it is still being made. */
+static void check_trace(struct checking *c, const struct recorder *r)
 {
-	_cleanup_(recorder_deinit) struct recorder r = { 0 };
 	const char *store = c->store;
 
-	if (recorder_find(&r, t->id, NULL) || !r.alive || !r.trace)
-		return;
-	if (t->symbols && is_tracing(&r))
-		check_sites(c, t, &r);
-	c->store = r.store;
-	checking_trace(c, r.trace);
+	c->store = r->store;
+	checking_trace(c, r->trace);
 	c->store = store;
 }
 
-void livecheck_memory(struct livecheck *l, struct checking *c)
+static void cannot(struct checking *c, const char *fmt, const char *arg)
+{
+	struct xf_err why;
+
+	xf_fail(&why, -EAGAIN, fmt, arg);
+	checking_cannot(c, &why);
+}
+
+/* The guest's recording, if there is one. True: the guest traces functions. */
+static bool find_recording(struct checking *c, const struct target *t,
+			   struct recorder *r)
+{
+	struct xf_err why;
+	int rc = recorder_find(r, t->id, &why);
+	json_int_t beat;
+	char state[64];
+
+	if (rc == -ENOENT)
+		return false;
+	if (rc) {
+		checking_cannot(c, &why);
+		return false;
+	}
+	if (!r->trace)
+		return false;
+	if (!r->alive) {
+		if (!r->ended)
+			cannot(c, "its recording '%s' was interrupted: "
+			       "'xftrace off' completes it", r->trace);
+		return false;
+	}
+	if (!ask(r, state, &beat)) {
+		cannot(c, "the recorder of '%s' does not answer", r->trace);
+		return false;
+	}
+	if (strcmp(state, "tracing") && strcmp(state, "starting"))
+		cannot(c, "its recording: %s", state);
+	return !strcmp(state, "tracing") &&
+	       json_array_size(json_object_get(r->info, "functions"));
+}
+
+int livecheck_memory(struct livecheck *l, struct checking *c)
 {
 	struct xf_err why;
 	int rc = find_kernel(l, &why);
@@ -215,12 +284,20 @@ void livecheck_memory(struct livecheck *l, struct checking *c)
 	}
 	if (rc)
 		checking_cannot(c, &why);
+	return rc;
 }
 
 void livecheck_run(struct livecheck *l, struct checking *c)
 {
-	livecheck_memory(l, c);
-	check_recording(c, &l->t);
+	_cleanup_(recorder_deinit) struct recorder r = { 0 };
+
+	if (find_recording(c, &l->t, &r))
+		l->recorder = &r;
+	if (!livecheck_memory(l, c) && l->recorder)
+		check_sites(c, &l->t, &r);
+	l->recorder = NULL;
+	if (r.trace && r.alive)
+		check_trace(c, &r);
 	free(c->subject);
 	c->subject = strdup(l->t.id);
 	if (!c->subject)

@@ -42,6 +42,7 @@ struct livecheck {
 	struct kfile file;	/* closed: the host has none */
 	uint64_t jiffies;	/* at the last look */
 	uint64_t looked_ns;	/* our clock then */
+	const struct recorder *recorder; /* that says the guest traces functions */
 };
 
 #define LIVECHECK_INIT                                                         \
@@ -50,8 +51,11 @@ struct livecheck {
 /* Detaches, too; another guest may be attached then. The boots stay. */
 void livecheck_deinit(struct livecheck *l);
 
-/* Add what is wrong with the memory of an attached guest. */
-void livecheck_memory(struct livecheck *l, struct checking *c);
+/*
+ * Add what is wrong with the memory of an attached guest. Not 0: nothing could be
+ * told, which is added.
+ */
+int livecheck_memory(struct livecheck *l, struct checking *c);
 
 /* The same, and its recording, if there is one. */
 void livecheck_run(struct livecheck *l, struct checking *c);

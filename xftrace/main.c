@@ -74,14 +74,21 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* With what does it end if it fails? Some tell with 1 that they found something. */
+static int failed_status(const struct verb *v)
+{
+	return v->run == cmd_check || v->run == cmd_batch ||
+	       v->run == cmd_watch ? 2 : 1;
+}
+
 /* Output that did not get out is a failure, too. */
-static int flush(int status)
+static int flush(int status, int failed)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
 	if (!status)
 		xf_error("standard output: %s", strerror(errno));
-	return status ? status : 1;
+	return status ? status : failed;
 }
 
 /* Before anything is read that somebody else has written. */
@@ -96,6 +103,7 @@ static int enter_cage(const struct verb *v, struct xf_err *err)
 static int run(const struct verb *v, int argc, char **argv)
 {
 	struct xf_err err = { 0 };
+	int failed = failed_status(v);
 	int rc = enter_cage(v, &err);
 
 	rc = rc ? rc : v->run(argc, argv, &err);
@@ -107,7 +115,7 @@ static int run(const struct verb *v, int argc, char **argv)
 			fprintf(stderr, "xftrace: 'xftrace help %s' tells how "
 					"it is used\n", v->name);
 	}
-	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? 1 : rc);
+	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? failed : rc, failed);
 }
 
 int main(int argc, char **argv)
@@ -123,11 +131,11 @@ int main(int argc, char **argv)
 			xf_log_level = XF_LOG_DEBUG;
 		} else if (!strcmp(argv[i], "--version")) {
 			printf("xftrace %s\n", XF_VERSION);
-			return flush(0);
+			return flush(0, 1);
 		} else if (!strcmp(argv[i], "-h") ||
 			   !strcmp(argv[i], "--help")) {
 			usage(stdout);
-			return flush(0);
+			return flush(0, 1);
 		} else {
 			xf_error("unknown option %s", argv[i]);
 			return 2;
@@ -140,7 +148,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[i], "help")) {
 		if (i + 1 == argc) {
 			usage(stdout);
-			return flush(0);
+			return flush(0, 1);
 		}
 		/* 'help guest start' is 'guest start --help'. */
 		memmove(&argv[i], &argv[i + 1], (argc - i - 1) * sizeof(*argv));

@@ -422,8 +422,12 @@ int recorder_salvage(const struct recorder *r, struct target *guest,
 		clear_host(r);
 		return rc;
 	}
-	recording_note(&rec, NULL, "the recorder was killed; the rest was read from "
-			     "the rings afterwards");
+	recording_note(&rec, rec.tracing ? NULL : TRACE_NOTE_PART,
+		       rec.tracing ?
+			       "the recorder was killed; the rest was read from "
+			       "the rings afterwards" :
+			       "the recorder was killed, and the guest traces no "
+			       "more");
 	rc = recording_end(&rec, "salvaged", NULL, NULL, err);
 	if (rec.left.code)
 		xf_warn("%s", rec.left.msg);

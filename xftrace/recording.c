@@ -55,12 +55,15 @@ static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
 	return journal_put(&r->j, type, text, strlen(text), err);
 }
 
-void recording_note(struct recording *r, const char *what, const char *text)
+static void put_note(struct recording *r, json_t *note)
 {
-	json_t *note = json_pack("{s:s*, s:s}", "what", what, "text", text);
-
 	if (!put_json(r, TRACE_NOTE, note, NULL))
 		(void)journal_commit(&r->j, NULL);
+}
+
+void recording_note(struct recording *r, const char *what, const char *text)
+{
+	put_note(r, json_pack("{s:s*, s:s}", "what", what, "text", text));
 }
 
 /* In hex; "unknown" if it has none. */
@@ -406,8 +409,7 @@ static void watch_heart(struct recording *r,
 	}
 	r->heartbeat = ctl.heartbeat;
 	r->beat_ns = monotonic_ns();
-	r->beat_bad = before->bad;
-	r->beat_gaps = before->gaps;
+	r->beat = *before;
 	if (ctl.events_changed == r->events_changed)
 		return;
 	r->events_changed = ctl.events_changed;
@@ -684,24 +686,46 @@ static void end_host(struct recording *r)
 	hosttrace_stop(&r->host);
 }
 
+/* How many of each kind there were since the last beat; NULL: none. */
+static json_t *take_back_faults(const struct recording *r)
+{
+	struct recording_counts c = recording_counts(r);
+	json_t *faults = json_object();
+
+	for (int i = 0; i < UNSEAL_FAULTS; i++)
+		if (c.faults[i] > r->beat.faults[i])
+			json_object_set_new(
+				faults, unseal_fault_name(i),
+				json_integer(c.faults[i] - r->beat.faults[i]));
+	if (json_object_size(faults))
+		return faults;
+	json_decref(faults);
+	return NULL;
+}
+
 void recording_abandon(struct recording *r, const char *what, const char *text)
 {
+	json_t *note;
+
 	if (rings_are_its(r))
 		(void)drain(r, NULL);
 	end_host(r);
 	stop_dirty(r);
-	r->before = recording_counts(r);
-	r->before.unread = r->before.size = 0;
 	/*
 	 * A guest that reboots overwrites its rings. What looked damaged since
 	 * the last beat of its heart is that, and no finding.
 	 */
-	r->before.bad = r->beat_bad;
-	r->before.gaps = r->beat_gaps;
+	note = json_pack("{s:s*, s:s, s:o*}", "what", what, "text", text,
+			 "overwritten", take_back_faults(r));
+	r->before = recording_counts(r);
+	r->before.unread = r->before.size = 0;
+	r->before.bad = r->beat.bad;
+	r->before.gaps = r->beat.gaps;
+	memcpy(r->before.faults, r->beat.faults, sizeof(r->beat.faults));
 	forget_rings(r);
 	r->tracing = r->stopped = r->rewound = false;
 	r->new_beats = 0;
-	recording_note(r, what, text);
+	put_note(r, note);
 }
 
 static int stop_guest(struct recording *r, struct wait *w, struct xf_err *err)
@@ -768,7 +792,7 @@ int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		if (rc) {
 			xf_fail(&r->left, rc, "%s: its hooks may still be in "
 				"place", why.msg);
-			recording_note(r, NULL, r->left.msg);
+			recording_note(r, TRACE_NOTE_PART, r->left.msg);
 		}
 	}
 	/* Nothing writes any more: two rounds see all of every ring. */

@@ -70,8 +70,7 @@ struct recording {
 	uint64_t erasable_ns;	/* the longest that records lay uncopied */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
-	uint64_t beat_bad;	/* findings from before that ... */
-	uint64_t beat_gaps;	/* ... are those of a guest that lived */
+	struct recording_counts beat; /* what is bad there is of a guest that lived */
 	bool rewound;		/* the guest was set back to an earlier state */
 	unsigned int new_beats;	/* of its heart since then */
 	bool resumed;		/* somebody else began it: erasable_ns is not all */

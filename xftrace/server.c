@@ -27,6 +27,7 @@
 #define SILENT_NS	 5000000000ULL	/* its heart stood still: say so */
 #define SEARCH_NS	 1000000000ULL	/* for a module after a reboot */
 #define REWIND_TIMEOUT_MS 60000	/* the guest patches its functions back */
+#define GONE_TRIES	 200	/* ticks, in which its clock moves if it runs */
 #define SEARCH_MAX_NS	 64000000000ULL	/* if it refuses time and again */
 
 /* The process's own state. */
@@ -90,7 +91,7 @@ static json_t *status_json(struct server *s)
 					    json_integer(c.faults[i]));
 	reply = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:f}",
+		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:f, s:I}",
 		"guest", s->t->id, "trace", trace_name(s, &e), "store",
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
@@ -107,7 +108,8 @@ static json_t *status_json(struct server *s)
 		(int)s->rec.key.session, "oldest_unread_seconds", age / 1e9,
 		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings, "mask",
 		s->spec.sealed ? "sealed" : "xor", "faults", faults,
-		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9);
+		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9,
+		"heartbeat", (json_int_t)s->rec.heartbeat);
 	if (reply && dirtytrace_is_on(&s->rec.dirty))
 		json_object_set_new(reply, "dirty",
 				    dirtytrace_status(&s->rec.dirty));
@@ -225,7 +227,7 @@ static void search_again(struct server *s, uint64_t now)
 static bool check_qemu(struct server *s)
 {
 	if (!s->dead && is_readable(s->t->pidfd)) {
-		recording_abandon(&s->rec, NULL,
+		recording_abandon(&s->rec, TRACE_NOTE_PART,
 				  "QEMU ended while it was recorded");
 		s->dead = true;
 	}
@@ -243,7 +245,7 @@ static void look_for_successor(struct server *s)
 	if (mailbox_find(&other, &s->t->mf, 300, NULL) ||
 	    other.instance == s->t->mb.instance)
 		return;
-	recording_abandon(&s->rec, NULL, "the guest rebooted");
+	recording_abandon(&s->rec, TRACE_NOTE_PART, "the guest rebooted");
 	s->t->mb = other;
 }
 
@@ -258,6 +260,26 @@ static void begin_anew(struct server *s)
 			  "the guest's positions ran backwards: it was set back "
 			  "to an earlier state, or somebody tampers with it");
 	stop_it(s);
+}
+
+/*
+ * The module is gone; with its kernel? That of a guest that is reset has a clock
+ * that stands still, and the next one's begins anew.
+ */
+static bool kernel_runs_on(const struct server *s)
+{
+	uint64_t first, now;
+
+	if (target_jiffies(s->t, &first))
+		return false;
+	for (int i = 0; i < GONE_TRIES; i++) {
+		usleep(TICK_NS / 1000);
+		if (target_jiffies(s->t, &now) || now < first)
+			return false;
+		if (now > first)
+			return !vmcoreinfo_verify(&s->t->kernel, &s->t->mf, NULL);
+	}
+	return false;
 }
 
 /* Is the guest there, alive, and the one that we know? */
@@ -275,8 +297,14 @@ static void check_guest(struct server *s, uint64_t now)
 		return;
 	}
 	if (mailbox_ctl(&s->t->mb, &ctl, &why)) {
-		recording_abandon(&s->rec, NULL,
-				  "the guest rebooted or unloaded its module");
+		if (kernel_runs_on(s))
+			recording_abandon(&s->rec, TRACE_NOTE_SILENCE,
+					  "the guest runs on, but its module "
+					  "xftrace was taken out");
+		else
+			recording_abandon(&s->rec, TRACE_NOTE_PART,
+					  "the guest rebooted or unloaded its "
+					  "module");
 		return;
 	}
 	if (recording_is_reborn(&s->rec) && !s->rec.stopped) {

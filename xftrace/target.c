@@ -338,6 +338,18 @@ bool target_runs_kernel(const struct target *t)
 	return is_running(t, &t->kernel);
 }
 
+int target_jiffies(const struct target *t, uint64_t *ret)
+{
+	struct gva space = vmcoreinfo_space(&t->kernel, &t->mf);
+	uint64_t addr;
+	int rc;
+
+	if (!t->symbols)
+		return -ENOENT;
+	rc = symtab_address(t->symbols, "jiffies_64", &addr, NULL);
+	return rc ? rc : gva_read_u64(&space, addr, ret, NULL);
+}
+
 static bool is_same_build(const struct vmcoreinfo *a,
 			  const struct vmcoreinfo *b)
 {

@@ -82,6 +82,9 @@ int target_find_kernel(struct target *t, bool same, struct xf_err *err);
  */
 int target_find_again(struct target *t, struct xf_err *err);
 
+/* The kernel's clock. Fails if its memory is not mapped (any more). */
+int target_jiffies(const struct target *t, uint64_t *ret);
+
 /*
  * Whether a vCPU runs that kernel. False while the guest is being reset: then what
  * is left of the kernel is overwritten. True if QEMU cannot be asked.

@@ -55,6 +55,14 @@ no_trace() {
 	[ ! -e "$rec" ] &&
 		[ -z "$("$xft" ls --json | jq -r '.[].state' | grep -v finished)" ]
 }
+judged() { # STATUS RULE TEXT -- so ends 'check' of the newest trace, if not 0 by that
+	"$xft" check --json >report
+	[ $? = "$1" ] && { [ "$1" = 0 ] ||
+		jq -e --arg r "$2" --arg t "$3" 'any(.findings[]; .rule == $r and
+			(.text | contains($t)))' report >/dev/null; } && return
+	cat report
+	return 1
+}
 clean() { # NAME -- nothing is left behind
 	check "$1: no recorder is left" until_true 10 no_recorder
 	check "$1: no state is left" no_trace
@@ -123,6 +131,7 @@ check "recorder killed: off" off
 check "recorder killed: what it had" has_mark beforekill
 check "recorder killed: what came later" has_mark afterkill
 check "recorder killed: nothing is lost" in_graph 'totals:.* 0 lost'
+check "recorder killed: so it can be judged" judged 0
 clean "recorder killed"
 
 # It is killed, and somebody removes what it left.
@@ -238,6 +247,7 @@ check "rmmod 10 times: the guest is unharmed" healthy
 mark life11
 check "rmmod 10 times: off" off
 check "rmmod 10 times: first and last" has_marks life1 life11
+check "rmmod 10 times: nobody had asked for it" judged 1 silence 'was taken out'
 clean "rmmod 10 times"
 
 idle
@@ -259,6 +269,7 @@ check "reboots: off" off
 check "reboots: modules of each life have names" not in_graph '^# unknown'
 check "reboots: every part is there" \
 	has_marks session1 session2 session3
+check "reboots: who knows what was in between" judged 2 cannot-tell rebooted
 check "reboots: the guest is unharmed" healthy
 clean "reboots"
 
@@ -269,6 +280,7 @@ kill_hard "$(qemu)"
 check "QEMU killed: status says so" until_true 10 state_is 'guest is gone'
 check "QEMU killed: off" off
 check "QEMU killed: what was recorded" has_mark lastwords
+check "QEMU killed: it is not clean" judged 2 cannot-tell 'QEMU ended'
 check "QEMU killed: no recorder is left" until_true 10 no_recorder
 check "QEMU killed: no state is left" no_trace
 
@@ -295,6 +307,7 @@ few_hooks
 fails "all killed: on refuses" 1 "interrupted: 'xftrace off" on vfs_read
 check "all killed: off" off
 check "all killed: what was kept" has_mark lastwords
+check "all killed: it is not clean" judged 2 cannot-tell 'was killed'
 check "all killed: on again" on vfs_read
 mark newlife
 check "all killed: off again" off

@@ -153,8 +153,8 @@ static void test_without_baseline(void **state)
 		     "cannot-tell: 3 records were lost");
 }
 
-/* Records that somebody has written to. */
-static void test_seal(void **state)
+/* Records that somebody has written to, or the boot of a guest that was reset. */
+static void check_seal(const char *note, enum rule_id expected)
 {
 	struct trace_seed seed = { .session = 1 };
 	struct {
@@ -169,14 +169,33 @@ static void test_seal(void **state)
 	fake_trace_open(&f);
 	fake_session(&f, 1);
 	fake_must(fake_chunk(&f, TRACE_SEED, &seed, sizeof(seed)));
-	fake_must(fake_chunk(&f, TRACE_EVIDENCE, &evidence, sizeof(evidence)));
+	for (int i = 0; i < 2; i++)
+		fake_must(fake_chunk(&f, TRACE_EVIDENCE, &evidence,
+				     sizeof(evidence)));
+	fake_must(fake_text_chunk(&f, TRACE_NOTE, note));
 	fake_must(fake_text_chunk(&f, TRACE_END, "{}"));
 	fake_trace_seal(&f);
 	assert_return_code(flowcheck_run(&c, &found, NULL), 0);
-	assert_int_equal(found.v[0].rule, RULE_SEAL_BROKEN);
-	assert_non_null(strstr(found.v[0].text, "edited"));
+	assert_int_equal(found.v[0].rule, expected);
+	if (expected == RULE_SEAL_BROKEN)
+		assert_non_null(strstr(found.v[0].text, "times edited"));
 	findings_deinit(&found);
 	fake_trace_close(&f);
+}
+
+static void test_seal(void **state)
+{
+	check_seal("{\"text\": \"x\"}", RULE_SEAL_BROKEN);
+	check_seal("{\"text\": \"x\", \"overwritten\": {\"edited\": 1}}",
+		   RULE_SEAL_BROKEN);
+	check_seal("{\"text\": \"x\", \"overwritten\": {\"replayed\": 9}}",
+		   RULE_SEAL_BROKEN);
+	check_seal("{\"text\": \"x\", \"overwritten\": {\"edited\": 2}}",
+		   RULE_CANNOT_TELL);
+	check_seal("{\"text\": \"x\", \"overwritten\": {\"edited\": -1}}",
+		   RULE_SEAL_BROKEN);
+	check_seal("{\"text\": \"x\", \"overwritten\": []}",
+		   RULE_SEAL_BROKEN);
 }
 
 static void test_end(void **state)
@@ -197,6 +216,8 @@ static void test_end(void **state)
 		  "silence: it stopped" },
 		{ "{}", "{\"what\": \"still\", \"text\": \"it hung\"}",
 		  "cannot-tell: it hung" },
+		{ "{}", "{\"what\": \"part\", \"text\": \"it rebooted\"}",
+		  "cannot-tell: it rebooted" },
 		{ "{}", "{\"what\": 7, \"text\": 8}", "" },
 	};
 

@@ -271,6 +271,26 @@ static void changes(void **state)
 	changing = NULL;
 }
 
+/* What traces functions is to be called for them. */
+static void own(void **state)
+{
+	struct kernel *k = *state;
+
+	k->ig.own = IMAGE_OWN_ENTRIES | IMAGE_OWN_RETURNS;
+	put(k, GRAPH_ENTRY, OWN + 0x10);
+	put(k, GRAPH_RETURN, OWN + 0x20);
+	finds(k, RULE_SILENCE, 0);
+	put(k, GRAPH_ENTRY, TEXT + 0x100);
+	finds(k, RULE_SILENCE, 1);
+	assert_true(says(k, "at entries"));
+	put(k, GRAPH_ENTRY, OWN + 0x10);
+	put(k, GRAPH_RETURN, TEXT + 0x100);
+	finds(k, RULE_SILENCE, 1);
+	assert_true(says(k, "at returns"));
+	k->ig.own = 0;
+	finds(k, RULE_SILENCE, 0);
+}
+
 static void clean(void **state)
 {
 	struct kernel *k = *state;
@@ -776,6 +796,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(own, setup, teardown),
 		cmocka_unit_test_setup_teardown(tracers, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
