@@ -198,8 +198,6 @@ struct kprobes {
 	uint32_t tk_kprobe, tk_event, call, programs;
 };
 
-static bool judge_kprobe(struct look *l, uint64_t kp, void *arg);
-
 /* A BPF program behind a probe that was made in tracefs or with perf. */
 static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 			 const char *where)
@@ -226,27 +224,53 @@ static void judge_kretprobe(struct look *l, const struct kprobes *k,
 	      "a return probe calls", where);
 }
 
+static void judge_handlers(struct look *l, const struct kprobes *k, uint64_t kp)
+{
+	uint64_t pre = look_ptr(l, kp + k->pre);
+	char name[LOOK_NAME], where[LOOK_NAME + 8];
+
+	snprintf(where, sizeof(where), " at %s",
+		 look_name(l, look_ptr(l, kp + k->addr), name));
+	if (look_is(l, pre, "pre_handler_kretprobe"))
+		judge_kretprobe(l, k, kp, where);
+	else if (look_is(l, pre, "kprobe_dispatcher"))
+		look_for_bpf(l, k, kp, where);
+	judge(l, RULE_KPROBE, pre, tracers, "a probe calls", where);
+	judge(l, RULE_KPROBE, look_ptr(l, kp + k->post), tracers,
+	      "a probe calls", where);
+}
+
+/* Does it stand for several at one place? */
+static bool is_several(struct look *l, const struct kprobes *k, uint64_t kp)
+{
+	return look_is(l, look_ptr(l, kp + k->pre), "aggr_pre_handler");
+}
+
+/* One of several: there is nothing below it, whatever the guest says. */
+static bool judge_member(struct look *l, uint64_t kp, void *arg)
+{
+	const struct kprobes *k = arg;
+
+	if (is_several(l, k, kp)) {
+		look_cannot(l, "kprobes: several at one place are in one of "
+			       "them");
+		return false;
+	}
+	judge_handlers(l, k, kp);
+	return true;
+}
+
 static bool judge_kprobe(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
-	uint64_t pre = look_ptr(l, kp + k->pre);
 	uint64_t addr = look_ptr(l, kp + k->addr);
-	char name[LOOK_NAME], where[LOOK_NAME + 8];
 
 	buf_add(&l->probed, &addr, sizeof(addr));
-	snprintf(where, sizeof(where), " at %s", look_name(l, addr, name));
-	if (look_is(l, pre, "aggr_pre_handler")) {
-		/* Several at one place. */
-		guestlist_ring(l, kp + k->list, k->list, judge_kprobe, arg);
-	} else if (look_is(l, pre, "pre_handler_kretprobe")) {
-		judge_kretprobe(l, k, kp, where);
-	} else {
-		if (look_is(l, pre, "kprobe_dispatcher"))
-			look_for_bpf(l, k, kp, where);
-		judge(l, RULE_KPROBE, pre, tracers, "a probe calls", where);
-		judge(l, RULE_KPROBE, look_ptr(l, kp + k->post), tracers,
-		      "a probe calls", where);
-	}
+	judge_handlers(l, k, kp);
+	if (is_several(l, k, kp) &&
+	    !guestlist_ring(l, kp + k->list, k->list, judge_member, arg))
+		look_cannot(l, "kprobes: the list of those at one place has no "
+			       "end");
 	return true;
 }
 

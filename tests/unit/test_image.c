@@ -770,6 +770,36 @@ static uint32_t next_random(uint32_t *seed)
 	return *seed ^= *seed << 5;
 }
 
+/* Several at one place stand for each other, and for more than there can be. */
+static void nested_probes(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, KPROBES + 8, DATA + FREE);
+	for (uint64_t kp = FREE; kp < FREE + 0x200; kp += 0x100) {
+		put(k, kp + 32, TEXT + 0x500);
+		put(k, kp + 40, TEXT + 0x400);
+	}
+	put(k, FREE + 16, DATA + FREE + 0x110);
+	put(k, FREE + 0x110, DATA + FREE + 16);
+	finds(k, RULE_KPROBE, 0);
+	assert_true(says(k, "kprobes: several at one place are in one"));
+	put(k, FREE + 0x128, TEXT + 0x100);
+	look(k);
+	assert_false(says(k, "kprobes: "));
+	/* The last does not lead back; then it leads nowhere. */
+	put(k, FREE + 0x110, DATA + FREE + 0x110);
+	look(k);
+	assert_true(says(k, "kprobes: the list of those at one place has no end"));
+	put(k, FREE + 0x110, 0x1234);
+	look(k);
+	assert_true(says(k, "kprobes: the list of those at one place has no end"));
+	/* What stands for several has handlers of its own. */
+	put(k, FREE + 0x110, DATA + FREE + 16);
+	put(k, FREE + 48, EVIL);
+	finds(k, RULE_KPROBE, 1);
+}
+
 /* Words of the kernel's data are others: anything, or addresses. */
 static void damage(void **state)
 {
@@ -811,6 +841,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(large_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(live_patches, setup, teardown),
 		cmocka_unit_test_setup_teardown(circles, setup, teardown),
+		cmocka_unit_test_setup_teardown(nested_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage, setup, teardown),
 	};
 
