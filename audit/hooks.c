@@ -65,6 +65,30 @@ static void judge(struct look *l, enum rule_id rule, uint64_t addr,
 
 /* ---- ftrace ---- */
 
+/* Until 6.13 it is these that ftrace calls, and they the probe's own. */
+static bool is_fprobe(const struct look *l, uint64_t func)
+{
+	return look_is(l, func, "fprobe_handler") ||
+	       look_is(l, func, "fprobe_kprobe_handler");
+}
+
+static void judge_fprobe(struct look *l, uint64_t ops)
+{
+	uint32_t at, entry, leave;
+	const struct look_member members[] = {
+		{ "fprobe", "ops", &at },
+		{ "fprobe", "entry_handler", &entry },
+		{ "fprobe", "exit_handler", &leave },
+	};
+
+	if (!look_members(l, "ftrace's probes", members, ARRAY_SIZE(members)))
+		return;
+	judge(l, RULE_FTRACE_HOOK, look_ptr(l, ops - at + entry), tracers,
+	      "a probe of ftrace calls", " at entries");
+	judge(l, RULE_FTRACE_HOOK, look_ptr(l, ops - at + leave), tracers,
+	      "a probe of ftrace calls", " at returns");
+}
+
 static bool judge_ops(struct look *l, uint64_t ops, void *arg)
 {
 	const uint32_t *off = arg;
@@ -74,6 +98,8 @@ static bool judge_ops(struct look *l, uint64_t ops, void *arg)
 	judge(l, RULE_FTRACE_HOOK, func, tracers, "ftrace calls", "");
 	if (saved != func)
 		judge(l, RULE_FTRACE_HOOK, saved, tracers, "ftrace calls", "");
+	if (is_fprobe(l, func) || is_fprobe(l, saved))
+		judge_fprobe(l, ops);
 	return true;
 }
 

@@ -177,6 +177,8 @@ END
 		"callee=$(addr __ia32_compat_sys_sysinfo)"
 	found "ftrace" rk_ftrace 1 ftrace-hook "target=$sysinfo"
 	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook "target=$sysinfo"
+	[ "$kernel" = 6.1 ] || # built without
+		found "fprobe" rk_fprobe 1 ftrace-hook "target=$sysinfo"
 	found "kprobe" rk_kprobe 1 kprobe "target=$sysinfo"
 	found "kretprobe" rk_kretprobe 1 kretprobe "target=$sysinfo"
 	found "jump at the entry" rk_jmp 1 text-changed "target=$sysinfo"

@@ -47,6 +47,8 @@ static const struct {
 	{ TEXT + 0x300, 't', "pre_handler_kretprobe" },
 	{ TEXT + 0x400, 't', "aggr_pre_handler" },
 	{ TEXT + 0x500, 't', "victim" },
+	{ TEXT + 0x600, 't', "fprobe_handler" },
+	{ TEXT + 0x700, 't', "fprobe_kprobe_handler" },
 	{ TEXT + TEXT_LEN, 'T', "_etext" },
 	{ DATA + MODULES, 'd', "modules" },
 	{ DATA + OPS_LIST, 'd', "ftrace_ops_list" },
@@ -104,6 +106,9 @@ static const struct {
 	{ "ftrace_ops", 64, { P("next", 0), P("func", 8),
 			      P("saved_func", 16), P("trampoline", 24),
 			      P("trampoline_size", 32), P("list", 40) } },
+	/* What else is in ftrace_ops does not matter. */
+	{ "fprobe", 88, { { "ops", 8, "ftrace_ops" }, P("entry_handler", 72),
+			  P("exit_handler", 80) } },
 	{ "fgraph_ops", 16, { P("entryfunc", 0), P("retfunc", 8) } },
 	{ "trace_export", 16, { P("next", 0), P("write", 8) } },
 	{ "kprobe", 64, { P("hlist", 0), P("list", 16), P("addr", 32),

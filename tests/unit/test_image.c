@@ -330,6 +330,34 @@ static void tracers(void **state)
 	finds(k, RULE_EXPORT_HOOK, 1);
 }
 
+/* It is the kernel that ftrace calls for them. */
+static void fprobes(void **state)
+{
+	static const uint64_t by[] = { TEXT + 0x600, TEXT + 0x700 };
+	struct kernel *k = *state;
+
+	put(k, OPS_LIST, DATA + FREE + 8);
+	put(k, FREE + 8, DATA + OPS_END);
+	for (size_t i = 0; i < ARRAY_SIZE(by); i++) {
+		put(k, FREE + 16, by[i]);
+		put(k, FREE + 24, by[i]);
+		put(k, FREE + 72, EVIL + 0x10);
+		put(k, FREE + 80, TEXT + 0x100);
+		finds(k, RULE_FTRACE_HOOK, 1);
+		assert_true(says(k, "a probe of ftrace calls"));
+		put(k, FREE + 80, HIDDEN);
+		finds(k, RULE_FTRACE_HOOK, 2);
+		put(k, FREE + 72, OWN);
+		put(k, FREE + 80, 0);
+		finds(k, RULE_FTRACE_HOOK, 0);
+	}
+	/* Others have no such handlers. */
+	put(k, FREE + 16, TEXT + 0x100);
+	put(k, FREE + 24, TEXT + 0x100);
+	put(k, FREE + 72, EVIL);
+	finds(k, RULE_FTRACE_HOOK, 0);
+}
+
 static void probes(void **state)
 {
 	struct kernel *k = *state;
@@ -828,6 +856,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(own, setup, teardown),
 		cmocka_unit_test_setup_teardown(tracers, setup, teardown),
+		cmocka_unit_test_setup_teardown(fprobes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
