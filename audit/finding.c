@@ -175,14 +175,26 @@ const struct rule rules[NR_RULES] = {
 	},
 };
 
+static void finding_free(struct finding *one)
+{
+	free(one->text);
+	json_decref(one->evidence);
+}
+
 void findings_deinit(struct findings *f)
 {
-	for (size_t i = 0; i < f->nr; i++) {
-		free(f->v[i].text);
-		json_decref(f->v[i].evidence);
-	}
+	for (size_t i = 0; i < f->nr; i++)
+		finding_free(&f->v[i]);
 	buf_deinit(&f->room);
 	*f = (struct findings)FINDINGS_INIT;
+}
+
+/* Of what is in memory; a trace's findings have none, or are at many. */
+static uint64_t address_of(const json_t *evidence)
+{
+	const char *s = json_string_value(json_object_get(evidence, "address"));
+
+	return s ? strtoull(s, NULL, 16) : 0;
 }
 
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
@@ -191,6 +203,7 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 	struct finding one = {
 		.rule = rule,
 		.evidence = evidence ? evidence : json_object(),
+		.place = address_of(evidence),
 	};
 	va_list ap;
 
@@ -206,8 +219,8 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 static bool findings_have(const struct findings *f, const struct finding *one)
 {
 	for (size_t i = 0; i < f->nr; i++)
-		if (f->v[i].rule == one->rule &&
-		    !strcmp(f->v[i].text, one->text))
+		if (f->v[i].rule == one->rule && f->v[i].place == one->place &&
+		    (one->place || !strcmp(f->v[i].text, one->text)))
 			return true;
 	return false;
 }
@@ -219,12 +232,36 @@ void findings_doubt(struct findings *f, const struct findings *also)
 		char *text = one->text;
 
 		if (rules[one->rule].level != FINDING_ALARM ||
-		    findings_have(also, one))
+		    also->left_out[one->rule] || findings_have(also, one))
 			continue;
 		if (asprintf(&one->text, "once, but not again: %s", text) < 0)
 			abort();
 		free(text);
 		one->rule = RULE_CANNOT_TELL;
+	}
+}
+
+void findings_limit(struct findings *f, uint32_t max)
+{
+	uint32_t nr[NR_RULES] = { 0 };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		if (nr[f->v[i].rule]++ < max)
+			f->v[kept++] = f->v[i];
+		else
+			finding_free(&f->v[i]);
+	}
+	f->nr = kept;
+	f->room.len = kept * sizeof(*f->v);
+	for (int i = 0; i < NR_RULES; i++) {
+		uint32_t more = f->left_out[i] + (nr[i] > max ? nr[i] - max : 0);
+
+		if (more)
+			findings_add(f, RULE_CANNOT_TELL, NULL,
+				     "%u more findings of %s are not shown",
+				     more, rules[i].name);
+		f->left_out[i] = 0;
 	}
 }
 

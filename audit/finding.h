@@ -19,6 +19,7 @@
 #define XF_FINDING_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -87,12 +88,14 @@ struct finding {
 	enum rule_id rule;
 	char *text;		/* one sentence; owned */
 	json_t *evidence;	/* object; owned */
+	uint64_t place;		/* its evidence's address, 0: it has none */
 };
 
 struct findings {
 	struct finding *v;	/* in room */
 	size_t nr;
 	struct buf room;
+	uint32_t left_out[NR_RULES];	/* were found, too, but not added */
 };
 
 #define FINDINGS_INIT { .room = BUF_INIT }
@@ -103,8 +106,15 @@ void findings_deinit(struct findings *f);
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Alarms that @also lacks, by rule and sentence, become what can't be told. */
+/*
+ * Alarms that @also lacks become what can't be told. The same is what breaks the
+ * same rule at the same address, whatever is there now; without an address, what
+ * has the same sentence. If @also has left some of a rule out, all of it stays.
+ */
 void findings_doubt(struct findings *f, const struct findings *also);
+
+/* Keep the first @max of each rule, and say how many there are besides. */
+void findings_limit(struct findings *f, uint32_t max);
 
 /* Those of @from as well; it is empty then. */
 void findings_move(struct findings *f, struct findings *from);

@@ -43,10 +43,6 @@ static int look_once(const struct image_guest *g, struct findings *f)
 	check_tables(&l);
 	check_modules(&l);
 	check_entries(&l);
-	for (int i = 0; i < NR_RULES; i++)
-		if (l.found[i] > LOOK_MAX_FOUND)
-			look_cannot(&l, "%u more findings of %s are not shown",
-				    l.found[i] - LOOK_MAX_FOUND, rules[i].name);
 	codemap_deinit(&l.code);
 	buf_deinit(&l.probed);
 	if (l.spent && l.spent != -EIO)
@@ -74,6 +70,7 @@ int image_check(const struct image_guest *g, struct findings *f,
 		if (i)
 			findings_doubt(&found, &before);
 	}
+	findings_limit(&found, LOOK_MAX_FOUND);
 	findings_add(&found, RULE_NOT_CHECKED, NULL,
 		     "where system calls enter the kernel (MSR LSTAR) is not in "
 		     "the guest's memory");

@@ -128,7 +128,10 @@ bool look_members(struct look *l, const char *what,
 
 bool look_is_full(struct look *l, enum rule_id rule)
 {
-	return l->found[rule]++ >= LOOK_MAX_FOUND;
+	if (l->found[rule]++ < LOOK_MAX_KEPT)
+		return false;
+	l->f->left_out[rule]++;
+	return true;
 }
 
 void look_cannot(struct look *l, const char *fmt, ...)

@@ -20,7 +20,8 @@
 #define LOOK_MAX_CPU_MS	 1000
 #define LOOK_MAX_BYTES	 (128u << 20)
 #define LOOK_MAX_NODES	 65536		/* of one list or tree */
-#define LOOK_MAX_FOUND	 64		/* findings of one rule */
+#define LOOK_MAX_KEPT	 1024		/* findings of one rule that are compared */
+#define LOOK_MAX_FOUND	 64		/* and shown */
 
 struct look {
 	const struct image_guest *g;
@@ -32,7 +33,7 @@ struct look {
 	unsigned int own;		/* IMAGE_OWN_...: seen */
 	uint64_t began_ns, bytes;
 	unsigned int reads;
-	unsigned int found[NR_RULES];
+	uint32_t found[NR_RULES];
 	int spent;			/* -ETIME, -E2BIG, -EIO: the end */
 };
 

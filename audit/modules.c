@@ -26,7 +26,7 @@ static bool is_listed(const struct look *l, uint64_t module)
 struct names {
 	uint32_t name;		/* in struct module */
 	uint32_t kobj, mod;	/* in struct module_kobject */
-	uint64_t said[LOOK_MAX_FOUND];
+	uint64_t said[LOOK_MAX_KEPT];
 	size_t nr;
 };
 
@@ -38,11 +38,13 @@ static void judge_module(struct look *l, struct names *n, uint64_t module,
 	char name[MODLIST_NAME] = "";
 	json_t *e;
 
-	if (!module || is_listed(l, module) || n->nr == LOOK_MAX_FOUND)
+	if (!module || is_listed(l, module))
 		return;
 	for (size_t i = 0; i < n->nr; i++)
 		if (n->said[i] == module)
 			return;
+	if (look_is_full(l, RULE_HIDDEN_MODULE))
+		return;
 	n->said[n->nr++] = module;
 	look_read(l, module + n->name, name, sizeof(name) - 1);
 	buf_add_escaped(&safe, name, strlen(name));

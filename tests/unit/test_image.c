@@ -223,24 +223,38 @@ static bool says(const struct kernel *k, const char *text)
 	return false;
 }
 
-/* Meanwhile somebody bends something else. */
+/* Done before each look; @looks have been. */
+static void (*meanwhile)(struct kernel *k);
 static struct kernel *changing;
-static uint64_t bent[3];
 static int looks;
-
-static void bend(struct kernel *k)
-{
-	put(k, FREE + 16, bent[looks % 3]);
-	looks++;
-}
 
 /* In place of libc's: image sleeps only between two looks. */
 int usleep(useconds_t us)
 {
 	(void)us;
-	if (changing)
-		bend(changing);
+	if (meanwhile) {
+		looks++;
+		meanwhile(changing);
+	}
 	return 0;
+}
+
+static void look_while(struct kernel *k, void (*change)(struct kernel *k))
+{
+	changing = k;
+	looks = 0;
+	meanwhile = change;
+	change(k);
+	look(k);
+	meanwhile = NULL;
+}
+
+/* Somebody bends something else. */
+static uint64_t bent[3];
+
+static void bend(struct kernel *k)
+{
+	put(k, FREE + 16, bent[looks]);
 }
 
 static void changes(void **state)
@@ -250,25 +264,84 @@ static void changes(void **state)
 	put(k, OPS_LIST, DATA + FREE);
 	put(k, FREE, DATA + OPS_END);
 	put(k, FREE + 8, OWN + 0x10);
-	changing = k;
 	for (int i = 0; i < 3; i++)
 		bent[i] = EVIL + 0x10;
-	bend(k);
-	finds(k, RULE_FTRACE_HOOK, 1);
+	look_while(k, bend);
+	assert_int_equal(count(k, RULE_FTRACE_HOOK), 1);
 	assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
 	for (int i = 0; i < 3; i++)
 		bent[i] = HIDDEN + 0x10 * i;
-	finds(k, RULE_FTRACE_HOOK, 0);
+	look_while(k, bend);
+	assert_int_equal(count(k, RULE_FTRACE_HOOK), 0);
 	assert_int_equal(count(k, RULE_CANNOT_TELL), 3);
 	assert_true(says(k, "once, but not again: "));
 	/* Two in a row are not enough. */
 	bent[1] = bent[2];
 	bent[0] = EVIL + 0x10;
-	looks = 0;
-	bend(k);
-	finds(k, RULE_FTRACE_HOOK, 0);
+	look_while(k, bend);
+	assert_int_equal(count(k, RULE_FTRACE_HOOK), 0);
 	assert_true(says(k, "once, but not again: "));
-	changing = NULL;
+}
+
+/* The list of modules can't be read the second time: they have no names then. */
+static void lose_names(struct kernel *k)
+{
+	put(k, MODULES + 8, looks == 1 ? 0x1234 : DATA + MOD_EVIL + 8);
+	put(k, MODULES, looks == 1 ? 0x1234 : DATA + MOD_OWN + 8);
+}
+
+static void grow(struct kernel *k)
+{
+	fake_map(&k->g, HIDDEN + 0x1000 * looks, GPA_MOD + 0x9000, 1);
+}
+
+/* It is the same hook or memory, whatever else is said of it. */
+static void same_place(void **state)
+{
+	struct kernel *k = *state;
+
+	fake_put(&k->g, GPA_MOD + 0x9000, "\x90", 1);
+	look_while(k, grow);
+	assert_int_equal(count(k, RULE_HIDDEN_CODE), 1);
+	assert_true(says(k, "12 KiB at 0xffffffffa0009000"));
+	put(k, GRAPH_RETURN, EVIL);
+	look_while(k, lose_names);
+	assert_int_equal(count(k, RULE_GRAPH_HOOK), 1);
+	assert_int_equal(count(k, RULE_HIDDEN_CODE), 1);
+	assert_true(says(k, "calls 0xffffffffa0001000 in module evil"));
+}
+
+/* In each look, but for the last, other pages below that are gone again. */
+static size_t flood_nr;
+
+static void flood(struct kernel *k)
+{
+	const uint64_t base = 0xffffffff90000000;
+
+	for (size_t i = 0; i < flood_nr; i++) {
+		uint64_t at = base + looks * 0x1000000 + i * 0x2000;
+
+		if (looks)
+			*fake_entry(&k->g, at - 0x1000000, 1) = 0;
+		if (looks < 2)
+			fake_map(&k->g, at, GPA_MOD + 0x9000, 1);
+	}
+}
+
+/* What is there each time is not lost among what comes and goes. */
+static void flooded(void **state)
+{
+	static const size_t floods[] = { LOOK_MAX_FOUND, LOOK_MAX_KEPT + 1 };
+	struct kernel *k = *state;
+
+	fake_put(&k->g, GPA_MOD + 0x9000, "\x90", 1);
+	fake_map(&k->g, HIDDEN, GPA_MOD + 0x9000, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
+		flood_nr = floods[i];
+		look_while(k, flood);
+		assert_int_equal(count(k, RULE_HIDDEN_CODE), 1);
+		assert_true(says(k, "4 KiB at 0xffffffffa0009000"));
+	}
 }
 
 /* What traces functions is to be called for them. */
@@ -855,6 +928,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(own, setup, teardown),
+		cmocka_unit_test_setup_teardown(same_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(flooded, setup, teardown),
 		cmocka_unit_test_setup_teardown(tracers, setup, teardown),
 		cmocka_unit_test_setup_teardown(fprobes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),

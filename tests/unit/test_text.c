@@ -163,8 +163,11 @@ static void many_changes(void **state)
 
 	for (size_t i = 0; i < LOOK_MAX_FOUND + 3; i++)
 		*text(k, 16 * i) ^= 1;
-	finds(k, RULE_TEXT_CHANGED, LOOK_MAX_FOUND);
-	assert_int_equal(k->i.l.found[RULE_TEXT_CHANGED], LOOK_MAX_FOUND + 3);
+	finds(k, RULE_TEXT_CHANGED, LOOK_MAX_FOUND + 3);
+	findings_limit(&k->i.found, LOOK_MAX_FOUND);
+	assert_int_equal(k->i.found.nr, LOOK_MAX_FOUND + 1);
+	assert_string_equal(k->i.found.v[LOOK_MAX_FOUND].text,
+			    "3 more findings of text-changed are not shown");
 }
 
 static void dispatched(void **state)
@@ -199,7 +202,7 @@ static void enough(void **state)
 {
 	struct kernel *k = *state;
 
-	for (int i = 0; i < LOOK_MAX_FOUND; i++) {
+	for (int i = 0; i < LOOK_MAX_KEPT; i++) {
 		look_is_full(&k->i.l, RULE_SYSCALL_DISPATCH);
 		look_is_full(&k->i.l, RULE_READ_ONLY_DATA);
 	}
@@ -208,6 +211,34 @@ static void enough(void **state)
 	check_text(&k->i.l);
 	check_tables(&k->i.l);
 	assert_int_equal(k->i.found.nr, 0);
+}
+
+/* What is there may be another thing each time: it is the same that is wrong. */
+static void not_the_same(void **state)
+{
+	struct kernel *k = *state;
+	struct findings before;
+
+	for (uint64_t i = 0; i < 3; i++) {
+		before = k->i.found;
+		k->i.found = (struct findings)FINDINGS_INIT;
+		*text(k, ELSEWHERE) = 0x90;
+		*text(k, ELSEWHERE + i + 1) = 0x90;
+		put_word(k, SYSCALLS + 8, EVIL + i);
+		put_word(k, OPERATIONS, EVIL + i);
+		put_word(k, OPERATIONS + 8, 7 + i);
+		put_gate(k, 14, EVIL + i);
+		put_branch(k, DISPATCHER + 16, 0xe8, EVIL + i);
+		check_text(&k->i.l);
+		check_tables(&k->i.l);
+		if (i)
+			findings_doubt(&k->i.found, &before);
+		findings_deinit(&before);
+	}
+	assert_int_equal(k->i.found.nr, 6);
+	for (size_t i = 0; i < k->i.found.nr; i++)
+		assert_int_equal(rules[k->i.found.v[i].rule].level,
+				 FINDING_ALARM);
 }
 
 static void while_it_patches(void **state)
@@ -318,6 +349,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(dispatched, setup, teardown),
 		cmocka_unit_test_setup_teardown(enough, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(while_it_patches, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(system_calls, setup, teardown),
