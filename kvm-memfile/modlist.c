@@ -107,7 +107,7 @@ static int read_module(struct modlist *ml, uint64_t addr,
 	if (rc)
 		return rc;
 	if (!m->name[0] || !memchr(m->name, 0, l->name_len) ||
-	    !is_kernel(m->text_base) ||
+	    !(is_kernel(m->text_base) || (!m->text_base && !m->text_size)) ||
 	    m->text_base + m->text_size < m->text_base)
 		return xf_fail(err, -EBADMSG,
 			       "modules: 0x%" PRIx64 " is no module", addr);

@@ -56,7 +56,7 @@ struct modlist_layout {
 struct modlist_module {
 	uint64_t addr;		/* of its struct module, guest-virtual */
 	char name[MODLIST_NAME];
-	uint64_t text_base;	/* guest-virtual */
+	uint64_t text_base;	/* guest-virtual, 0: it has no code */
 	uint32_t text_size;	/* bytes */
 	uint64_t kallsyms;	/* struct mod_kallsyms, 0: no symbols */
 };

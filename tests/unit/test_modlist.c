@@ -109,6 +109,15 @@ static void test_list(void **state)
 		assert_int_equal(ml.mod[i].text_size, 0x3000);
 	}
 	modlist_deinit(&ml);
+	/* One without code has it nowhere, since 6.4. */
+	fake_put_u64(&g, MOD(1) + layout.text_base, 0);
+	fake_put_u64(&g, MOD(1) + layout.text_size, 0);
+	assert_int_equal(read_list(&g, &ml), 0);
+	assert_int_equal(ml.nr, 3);
+	assert_int_equal(ml.mod[1].text_base, 0);
+	modlist_deinit(&ml);
+	fake_put_u64(&g, MOD(1) + layout.text_size, 1);
+	assert_int_equal(list_rc(&g), -EBADMSG);
 	put_modules(&g, 0);
 	assert_int_equal(read_list(&g, &ml), 0);
 	assert_int_equal(ml.nr, 0);
