@@ -40,6 +40,11 @@ static bool may_be_called(const struct look *l, uint64_t addr,
 	return false;
 }
 
+bool look_may_trace(const struct look *l, uint64_t addr)
+{
+	return may_be_called(l, addr, tracers);
+}
+
 /* @what is "ftrace calls", @where what for, or empty. */
 static void say(struct look *l, enum rule_id rule, uint64_t addr,
 		const char *what, const char *where)

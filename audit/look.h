@@ -71,6 +71,12 @@ bool look_members(struct look *l, const char *what,
 /* Comes before a finding is put together: if so, it is counted, and no more. */
 bool look_is_full(struct look *l, enum rule_id rule);
 
+/*
+ * May ftrace and tracepoints call the function at @addr? The kernel's own; a
+ * module's if that is what it is known for, by its name.
+ */
+bool look_may_trace(const struct look *l, uint64_t addr);
+
 /* cannot-tell, once for each thing. */
 void look_cannot(struct look *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -90,7 +90,7 @@ static const struct {
 		const char *name;
 		uint32_t off;
 		const char *type;
-	} m[9];
+	} m[10];
 } types[] = {
 	{ "module_memory", 16, { P("base", 0), P("size", 8) } },
 	{ "module_layout", 16, { P("base", 0), P("text_size", 8) } },
@@ -102,6 +102,7 @@ static const struct {
 			     P("kallsyms", 0x180),
 			     P("tracepoints_ptrs", 0x188),
 			     P("num_tracepoints", 0x190),
+			     P("target_list", 0x198),
 			     { "mem", MEM, "mem[]" } } },
 	{ "ftrace_ops", 64, { P("next", 0), P("func", 8),
 			      P("saved_func", 16), P("trampoline", 24),
@@ -138,6 +139,7 @@ static const struct {
 	{ "bpf_ksym", 32, { P("start", 0), P("end", 8), P("lnode", 16) } },
 	/* The bitmap follows. */
 	{ "bpf_prog_pack", 24, { P("list", 0), P("ptr", 16) } },
+	{ "module_use", 48, { P("target_list", 16), P("target", 40) } },
 	{ "klp_patch", 24, { P("mod", 0), P("list", 8) } },
 };
 

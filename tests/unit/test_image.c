@@ -54,6 +54,7 @@ static void put_module(struct kernel *k, uint64_t off, const char *name,
 	fake_put(&k->g, GPA_DATA + off + 24, name, strlen(name) + 1);
 	put(k, off + 0x140, text);
 	put(k, off + 0x148, 0x1000);
+	put_ring(k, off + 0x198);
 }
 
 static void put_branch(struct kernel *k, uint64_t from, uint64_t to)
@@ -79,7 +80,7 @@ static void put_long_jump(struct kernel *k, const char *before, uint64_t to,
 }
 
 /* One function, at the beginning of the text of evil. */
-static void put_symbol(struct kernel *k, uint64_t off)
+static void put_symbol(struct kernel *k, uint64_t off, const char *name)
 {
 	const Elf64_Sym sym = { .st_name = 1, .st_value = EVIL, .st_size = 16,
 				.st_shndx = 1 };
@@ -90,7 +91,7 @@ static void put_symbol(struct kernel *k, uint64_t off)
 	put(k, off + 16, DATA + off + 64);
 	put(k, off + 24, DATA + off + 96);
 	fake_put(&k->g, GPA_DATA + off + 32, &sym, sizeof(sym));
-	fake_put(&k->g, GPA_DATA + off + 64, "\0evil_fn", 9);
+	fake_put(&k->g, GPA_DATA + off + 65, name, strlen(name) + 1);
 	fake_put(&k->g, GPA_DATA + off + 96, "t", 1);
 }
 
@@ -134,7 +135,7 @@ static void put_all(struct kernel *k)
 	put(k, MODULES + 8, DATA + MOD_EVIL + 8);
 	put_module(k, MOD_OWN, "xftrace", OWN, MOD_EVIL + 8, MODULES);
 	put_module(k, MOD_EVIL, "evil\033[2J", EVIL, MODULES, MOD_OWN + 8);
-	put_symbol(k, FREE + 0x1000);
+	put_symbol(k, FREE + 0x1000, "evil_fn");
 }
 
 static void put_types(struct kernel *k, uint32_t mem)
@@ -545,6 +546,48 @@ static void beginnings(void **state)
 	assert_true(says(k, "3 more findings of text-changed"));
 }
 
+/* A note at @off says that the module at @user uses @used; 0: nobody. */
+static void put_use(struct kernel *k, uint64_t user, uint64_t used, uint64_t off)
+{
+	put_ring(k, user + 0x198);
+	if (!used)
+		return;
+	put(k, user + 0x198, DATA + off + 16);
+	put(k, off + 16, DATA + user + 0x198);
+	put(k, off + 40, DATA + used);
+}
+
+/* Into a module that it uses; static calls also into one that uses it. */
+static void beginnings_by_right(void **state)
+{
+	struct kernel *k = *state;
+	static const char sct[] = "__SCT__kvm_x86_run";
+
+	put_branch(k, EVIL, OWN + 0x80);
+	finds(k, RULE_TEXT_CHANGED, 1);
+	put_use(k, MOD_EVIL, MOD_OWN, FREE);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_use(k, MOD_EVIL, 0, 0);
+	put_use(k, MOD_OWN, MOD_EVIL, FREE);
+	finds(k, RULE_TEXT_CHANGED, 1);
+	fake_put(&k->g, GPA_DATA + MOD_OWN + 24, "kvm_amd", 8);
+	put_symbol(k, FREE + 0x1000, sct);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_use(k, MOD_OWN, 0, 0);
+	finds(k, RULE_TEXT_CHANGED, 1);
+	/* Who may listen to a tracepoint. */
+	fake_put(&k->g, GPA_DATA + MOD_OWN + 24, "xftrace", 8);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_branch(k, EVIL, HIDDEN);
+	finds(k, RULE_TEXT_CHANGED, 1);
+	/* A list without an end. */
+	put_branch(k, EVIL, OWN + 0x80);
+	put_symbol(k, FREE + 0x1000, "evil_fn");
+	put_use(k, MOD_EVIL, MOD_EVIL, FREE);
+	put(k, FREE + 16, DATA + FREE + 16);
+	finds(k, RULE_TEXT_CHANGED, 1);
+}
+
 /* Since 6.4 a module's text is the first stretch of an array. */
 static void newer_modules(void **state)
 {
@@ -936,6 +979,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
+		cmocka_unit_test_setup_teardown(beginnings_by_right, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(newer_modules, setup, teardown),
 		cmocka_unit_test_setup_teardown(made_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(made_any, setup, teardown),
