@@ -269,6 +269,12 @@ static void sort(struct codemap *c)
 	}
 }
 
+void codemap_read_modules(struct look *l)
+{
+	add_modules(l);
+	sort(&l->code);
+}
+
 void codemap_read(struct look *l)
 {
 	struct codemap *c = &l->code;

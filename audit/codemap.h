@@ -48,6 +48,8 @@ struct codemap {
 
 /* What cannot be read is missing, and said so. */
 void codemap_read(struct look *l);
+/* Of modules alone. */
+void codemap_read_modules(struct look *l);
 void codemap_deinit(struct codemap *c);
 
 /* NULL: nobody's. */

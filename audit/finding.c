@@ -204,6 +204,7 @@ void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		.rule = rule,
 		.evidence = evidence ? evidence : json_object(),
 		.place = address_of(evidence),
+		.size = json_integer_value(json_object_get(evidence, "size")),
 	};
 	va_list ap;
 
@@ -241,22 +242,41 @@ void findings_doubt(struct findings *f, const struct findings *also)
 	}
 }
 
-void findings_limit(struct findings *f, uint32_t max)
+void findings_drop(struct findings *f,
+		   bool (*fn)(const struct finding *one, void *arg), void *arg)
 {
-	uint32_t nr[NR_RULES] = { 0 };
 	size_t kept = 0;
 
 	for (size_t i = 0; i < f->nr; i++) {
-		if (nr[f->v[i].rule]++ < max)
-			f->v[kept++] = f->v[i];
-		else
+		if (fn(&f->v[i], arg))
 			finding_free(&f->v[i]);
+		else
+			f->v[kept++] = f->v[i];
 	}
 	f->nr = kept;
 	f->room.len = kept * sizeof(*f->v);
-	for (int i = 0; i < NR_RULES; i++) {
-		uint32_t more = f->left_out[i] + (nr[i] > max ? nr[i] - max : 0);
+}
 
+struct limit {
+	uint32_t nr[NR_RULES], max;
+};
+
+static bool is_beyond(const struct finding *one, void *arg)
+{
+	struct limit *l = arg;
+
+	return l->nr[one->rule]++ >= l->max;
+}
+
+void findings_limit(struct findings *f, uint32_t max)
+{
+	struct limit l = { .max = max };
+
+	findings_drop(f, is_beyond, &l);
+	for (int i = 0; i < NR_RULES; i++) {
+		uint32_t more = f->left_out[i];
+
+		more += l.nr[i] > max ? l.nr[i] - max : 0;
 		if (more)
 			findings_add(f, RULE_CANNOT_TELL, NULL,
 				     "%u more findings of %s are not shown",

@@ -10,7 +10,7 @@
  * unknown, never silence. Findings keep the order in which they were added.
  *
  * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
- * "bytes", "expected", "calls", "time", "page"; a rule uses those that it has,
+ * "bytes", "expected", "calls", "time", "page", "size"; a rule uses those that it has,
  * by these names; of a trace also "caller", "caller_address", "root", "context",
  * "cpu", "task". Strings from the guest stand in it as they are, but as valid
  * UTF-8: who prints escapes them.
@@ -18,6 +18,7 @@
 #ifndef XF_FINDING_H
 #define XF_FINDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -89,6 +90,7 @@ struct finding {
 	char *text;		/* one sentence; owned */
 	json_t *evidence;	/* object; owned */
 	uint64_t place;		/* its evidence's address, 0: it has none */
+	uint64_t size;		/* its evidence's, 0: it has none */
 };
 
 struct findings {
@@ -105,6 +107,10 @@ void findings_deinit(struct findings *f);
 /* Takes @evidence, which may be NULL. */
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Those of which @fn says so are none. */
+void findings_drop(struct findings *f,
+		   bool (*fn)(const struct finding *one, void *arg), void *arg);
 
 /*
  * Alarms that @also lacks become what can't be told. The same is what breaks the

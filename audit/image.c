@@ -11,6 +11,7 @@
 /* The guest goes on meanwhile: the same must be wrong again and again. */
 #define MAX_TRIES 3
 #define PAUSE_US  50000
+#define PAUSES	  10	/* so often the list of modules is read in between */
 
 bool image_has_booted(const struct image_guest *g)
 {
@@ -52,6 +53,22 @@ static int look_once(const struct image_guest *g, struct findings *f)
 	return l.spent == -EIO ? -EIO : 0;
 }
 
+/*
+ * A module that is loaded and unloaded again and again is seen in parts, each time:
+ * its code stays for a while when it has left the list. So look whether it comes back.
+ */
+static void wait_a_while(const struct image_guest *g, struct findings *f)
+{
+	bool asks = true;
+
+	for (int i = 0; i < PAUSES; i++) {
+		asks = asks && modules_forget(g, f);
+		usleep(PAUSE_US / PAUSES);
+	}
+	if (asks)
+		modules_forget(g, f);
+}
+
 int image_check(const struct image_guest *g, struct findings *f,
 		struct xf_err *err)
 {
@@ -61,10 +78,10 @@ int image_check(const struct image_guest *g, struct findings *f,
 		_cleanup_(findings_deinit) struct findings before = found;
 
 		found = (struct findings)FINDINGS_INIT;
-		if (i)
-			usleep(PAUSE_US);
 		if (look_once(g, &found))
 			return xf_fail(err, -EIO, "the guest's RAM is gone");
+		if (findings_verdict(&found) != VERDICT_CLEAN)
+			wait_a_while(g, &found);
 		if (findings_verdict(&found) == VERDICT_CLEAN)
 			break;
 		if (i)

@@ -87,6 +87,13 @@ void look_evidence_hex(json_t *evidence, const char *name, uint64_t value);
 void look_evidence_bytes(json_t *evidence, const char *name, const void *data,
 			 size_t len);
 
+/*
+ * What was found to be hidden, but is in the list of modules by now, was not. @f is
+ * what a look has found, a short while ago. False: there is nothing to ask for, or
+ * the list cannot be read.
+ */
+bool modules_forget(const struct image_guest *g, struct findings *f);
+
 /* The checks. */
 void check_text(struct look *l);
 void check_tables(struct look *l);

@@ -132,6 +132,7 @@ static void flush(struct walk *w)
 	if (w->end != w->start && !look_is_full(w->l, RULE_HIDDEN_CODE)) {
 		e = look_evidence(w->l, w->start);
 		look_evidence_hex(e, "page", w->start);
+		json_object_set_new(e, "size", json_integer(w->end - w->start));
 		findings_add(w->l->f, RULE_HIDDEN_CODE, e,
 			     "%" PRIu64 " KiB at 0x%" PRIx64
 			     " can be executed and belong to nobody",
@@ -228,6 +229,40 @@ static void check_pages(struct look *l)
 		look_cannot(l, "executable memory: the page tables are too "
 			       "many");
 	flush(&w);
+}
+
+/* ---- Modules that come and go. ---- */
+
+static bool is_in_list(const struct finding *one, void *arg)
+{
+	const struct look *l = arg;
+	const struct code_range *r = codemap_find(&l->code, one->place);
+
+	if (one->rule == RULE_HIDDEN_MODULE)
+		return is_listed(l, one->place);
+	/* All of it, or something hides behind who has a right to be there. */
+	return one->rule == RULE_HIDDEN_CODE && r &&
+	       one->place + (one->size - 1) <=
+		       ((r->addr + (r->len - 1)) | (XF_PAGE_SIZE - 1));
+}
+
+bool modules_forget(const struct image_guest *g, struct findings *f)
+{
+	_cleanup_(findings_deinit) struct findings ignored = FINDINGS_INIT;
+	struct look l = { .g = g, .f = &ignored, .code = CODEMAP_INIT };
+	bool readable, any = false;
+
+	for (size_t i = 0; i < f->nr; i++)
+		any |= f->v[i].rule == RULE_HIDDEN_MODULE ||
+		       f->v[i].rule == RULE_HIDDEN_CODE;
+	if (!any)
+		return false;
+	codemap_read_modules(&l);
+	readable = l.code.module_list;
+	if (readable)
+		findings_drop(f, is_in_list, &l);
+	codemap_deinit(&l.code);
+	return readable;
 }
 
 void check_modules(struct look *l)

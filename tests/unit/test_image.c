@@ -224,26 +224,26 @@ static bool says(const struct kernel *k, const char *text)
 	return false;
 }
 
-/* Done before each look; @looks have been. */
-static void (*meanwhile)(struct kernel *k);
+/* Done before each look; @looks have been. The other at each tick in between. */
+static void (*meanwhile)(struct kernel *k), (*in_between)(struct kernel *k, int tick);
 static struct kernel *changing;
-static int looks;
+static int looks, ticks;
 
-/* In place of libc's: image sleeps only between two looks. */
+/* In place of libc's: image sleeps only between two looks, ten times. */
 int usleep(useconds_t us)
 {
 	(void)us;
-	if (meanwhile) {
-		looks++;
+	if (in_between)
+		in_between(changing, ticks % 10);
+	if (++ticks % 10 == 0 && ++looks < 3 && meanwhile)
 		meanwhile(changing);
-	}
 	return 0;
 }
 
 static void look_while(struct kernel *k, void (*change)(struct kernel *k))
 {
 	changing = k;
-	looks = 0;
+	looks = ticks = 0;
 	meanwhile = change;
 	change(k);
 	look(k);
@@ -513,6 +513,39 @@ static void hidden(void **state)
 	fake_put(&k->g, GPA_MOD + 0xa000, "\x90", 1);
 	finds(k, RULE_HIDDEN_CODE, 1);
 	assert_true(says(k, "8 KiB at 0xffffffffa0009000"));
+}
+
+static void list_dummy(struct kernel *k, int tick)
+{
+	bool listed = tick == 5;
+	uint64_t last = DATA + (listed ? MOD_HIDDEN : MOD_EVIL) + 8;
+
+	put(k, MODULES + 8, last);
+	put(k, MOD_EVIL + 8, DATA + (listed ? MOD_HIDDEN + 8 : MODULES));
+}
+
+/* One is loaded and unloaded all the time, but never in the list when we look. */
+static void comes_and_goes(void **state)
+{
+	struct kernel *k = *state;
+
+	put_module(k, MOD_HIDDEN, "dummy", HIDDEN, MODULES, MOD_EVIL + 8);
+	put(k, TREE, DATA + FREE + 8);
+	put(k, FREE, DATA + MOD_HIDDEN);
+	fake_put(&k->g, GPA_MOD + 0x9000, "\x90", 1);
+	fake_map(&k->g, HIDDEN, GPA_MOD + 0x9000, 1);
+	look(k);
+	assert_int_equal(count(k, RULE_HIDDEN_MODULE), 1);
+	assert_int_equal(count(k, RULE_HIDDEN_CODE), 1);
+	changing = k;
+	in_between = list_dummy;
+	finds(k, RULE_HIDDEN_MODULE, 0);
+	assert_int_equal(count(k, RULE_HIDDEN_CODE), 0);
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
+	/* What is behind its code is not its. */
+	fake_map(&k->g, HIDDEN + 0x1000, GPA_MOD + 0x9000, 1);
+	finds(k, RULE_HIDDEN_CODE, 1);
+	in_between = NULL;
 }
 
 static void beginnings(void **state)
@@ -978,6 +1011,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(comes_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings_by_right, setup,
 						teardown),
