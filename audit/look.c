@@ -142,6 +142,10 @@ void look_cannot(struct look *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	for (size_t i = 0; i < l->f->nr; i++)
+		if (l->f->v[i].rule == RULE_CANNOT_TELL &&
+		    !strcmp(l->f->v[i].text, text.data))
+			return;
 	findings_add(l->f, RULE_CANNOT_TELL, NULL, "%s", text.data);
 }
 
