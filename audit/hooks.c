@@ -458,13 +458,19 @@ static void check_netfilter(struct look *l)
 /* ---- Files in /proc ---- */
 
 struct proc {
-	uint32_t iops, ops, seq, subdir, node, name;
-	uint64_t image, image_end;
+	uint32_t iops, ops, seq, subdir, node, name, namelen;
+	uint64_t constants, constants_end, image_end;
 	unsigned int nodes;
 };
 
+/* As the kernel compares it: no string. Not escaped. */
+struct proc_name {
+	char text[UINT8_MAX];
+	uint8_t len;
+};
+
 /* What a rootkit would want to lie about, and the kernel itself answers. */
-static bool is_chosen(const char *name)
+static bool is_chosen(const struct proc_name *name)
 {
 	static const char *const names[] = {
 		"/proc", "tcp", "udp", "tcp6", "udp6", "raw", "raw6", "unix",
@@ -472,13 +478,26 @@ static bool is_chosen(const char *name)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], name))
+		if (strlen(names[i]) == name->len &&
+		    !memcmp(names[i], name->text, name->len))
 			return true;
 	return false;
 }
 
+static void read_name(struct look *l, const struct proc *p, uint64_t file,
+		      struct proc_name *name)
+{
+	name->len = 0;
+	if (!look_read(l, file + p->namelen, &name->len, sizeof(name->len)) &&
+	    (!name->len || !look_read(l, look_ptr(l, file + p->name),
+				      name->text, name->len)))
+		return;
+	name->len = 0;
+	look_cannot(l, "/proc: names cannot be read");
+}
+
 static void judge_file(struct look *l, const struct proc *p, uint64_t file,
-		       const char *name)
+		       const struct proc_name *name)
 {
 	const uint32_t off[] = { p->iops, p->ops, p->seq };
 
@@ -487,17 +506,24 @@ static void judge_file(struct look *l, const struct proc *p, uint64_t file,
 		_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
 		json_t *e;
 
+		/* What check_tables() compares with the image. */
+		if (!to || to - p->constants < p->constants_end - p->constants)
+			continue;
+		/* The same word is a function, single_show(), of some. */
+		if (off[i] == p->seq &&
+		    codemap_owner(&l->code, to) == CODE_KERNEL)
+			continue;
 		/* Modules have theirs; nobody has them in allocated memory. */
-		if (!to || to - p->image < p->image_end - p->image ||
-		    (to >= p->image_end && !is_chosen(name)) ||
+		if ((to >= p->image_end && !is_chosen(name)) ||
 		    look_is_full(l, RULE_OPERATIONS))
 			continue;
 		e = look_evidence(l, file + off[i]);
 		look_evidence_hex(e, "calls", to);
-		buf_add_escaped(&safe, name, strlen(name));
+		buf_add_escaped(&safe, name->text, name->len);
 		findings_add(l->f, RULE_OPERATIONS, e,
 			     "what %s in /proc does is at 0x%" PRIx64
-			     ", outside of the kernel", safe.data, to);
+			     ", outside of the kernel's constants",
+			     safe.data ?: "a file", to);
 	}
 }
 
@@ -507,15 +533,20 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 	size_t depth = 0;
 
 	stack[depth++] = look_ptr(l, dir + p->subdir);
-	while (depth && p->nodes++ < LOOK_MAX_NODES) {
-		uint64_t node = stack[--depth], name;
-		char text[64];
+	while (depth) {
+		uint64_t node = stack[--depth];
+		struct proc_name name;
 
-		if (!node || depth + 2 > ARRAY_SIZE(stack))
+		if (!node)
 			continue;
-		name = look_ptr(l, node - p->node + p->name);
-		if (look_str(l, name, text, sizeof(text)))
-			judge_file(l, p, node - p->node, text);
+		/* A balanced tree of this many nodes is less deep than that. */
+		if (p->nodes++ == LOOK_MAX_NODES ||
+		    depth + 2 > ARRAY_SIZE(stack)) {
+			look_cannot(l, "/proc: the tree of files has no end");
+			return;
+		}
+		read_name(l, p, node - p->node, &name);
+		judge_file(l, p, node - p->node, &name);
 		/* struct rb_node: parent, right, left */
 		stack[depth++] = look_ptr(l, node + 8);
 		stack[depth++] = look_ptr(l, node + 16);
@@ -528,7 +559,8 @@ static void check_proc(struct look *l)
 	uint64_t net = look_symbol(l, "init_net");
 	uint32_t proc_net;
 	struct proc p = {
-		.image = look_symbol(l, "_stext"),
+		.constants = look_symbol(l, "__start_rodata"),
+		.constants_end = look_symbol(l, "__start_ro_after_init"),
 		.image_end = look_symbol(l, "_end"),
 	};
 	const struct look_member members[] = {
@@ -538,13 +570,19 @@ static void check_proc(struct look *l)
 		{ "proc_dir_entry", "subdir", &p.subdir },
 		{ "proc_dir_entry", "subdir_node", &p.node },
 		{ "proc_dir_entry", "name", &p.name },
+		{ "proc_dir_entry", "namelen", &p.namelen },
 		{ "net", "proc_net", &proc_net },
 	};
 
-	if (!root || p.image_end <= p.image ||
-	    !look_members(l, "/proc", members, ARRAY_SIZE(members)))
+	if (!root || !look_members(l, "/proc", members, ARRAY_SIZE(members)))
 		return;
-	judge_file(l, &p, root, "/proc");
+	if (!p.constants || p.constants_end < p.constants ||
+	    p.image_end < p.constants_end) {
+		look_cannot(l, "/proc: where the kernel's constants are is not "
+			       "known");
+		return;
+	}
+	judge_file(l, &p, root, &(struct proc_name){ "/proc", 5 });
 	judge_dir(l, &p, root);
 	if (net)
 		judge_dir(l, &p, look_ptr(l, net + proc_net));

@@ -33,7 +33,8 @@ enum {
 	OPS_END = 0x100, KPROBES = 0x200, PROC = 0x400, INIT_NET = 0x500,
 	TP_PTRS = 0x900, TP = 0x980, IDT = 0x1000, KSET = 0x2000,
 	MOD_OWN = 0x3000, MOD_EVIL = 0x3400, MOD_HIDDEN = 0x3800,
-	REAL_MODE_BLOB = 0x3c00, FREE = 0x4000,
+	REAL_MODE_BLOB = 0x3c00, FREE = 0x4000, CONSTANTS = 0x3f000,
+	CONSTANTS_END = 0x3f800,
 };
 
 static const struct {
@@ -75,6 +76,8 @@ static const struct {
 	{ DATA + IDT, 'd', "idt_table" },
 	{ DATA + REAL_MODE_BLOB, 'd', "real_mode_blob" },
 	{ DATA + REAL_MODE_BLOB + 0x100, 'd', "real_mode_blob_end" },
+	{ DATA + CONSTANTS, 'd', "__start_rodata" },
+	{ DATA + CONSTANTS_END, 'd', "__start_ro_after_init" },
 	{ DATA + DATA_LEN, 'd', "_end" },
 };
 
@@ -127,9 +130,10 @@ static const struct {
 	{ "netns_nf", 40, { { "hooks_ipv4", 0, "ptr[5]" } } },
 	{ "net", 0x100, { P("list", 0), { "nf", 0x40, "netns_nf" },
 			  P("proc_net", 0x80) } },
-	{ "proc_dir_entry", 64, { P("proc_iops", 0), P("proc_ops", 8),
+	{ "proc_dir_entry", 72, { P("proc_iops", 0), P("proc_ops", 8),
 				  P("seq_ops", 16), P("subdir", 24),
-				  P("subdir_node", 32), P("name", 56) } },
+				  P("subdir_node", 32), P("name", 56),
+				  P("namelen", 64) } },
 	{ "kset", 16, { P("list", 0) } },
 	{ "kobject", 16, { P("entry", 0) } },
 	{ "module_kobject", 24, { { "kobj", 0, "kobject" }, P("mod", 16) } },

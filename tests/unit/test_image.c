@@ -464,6 +464,18 @@ static void probes(void **state)
 	finds(k, RULE_TRACEPOINT_PROBE, 1);
 }
 
+/* An entry of /proc that is alone in its directory; its name stands behind it. */
+static void put_file(struct kernel *k, uint64_t off, const char *name,
+		     uint8_t len)
+{
+	put(k, off + 40, 0);
+	put(k, off + 48, 0);
+	put(k, off + 56, DATA + off + 72);
+	fake_put(&k->g, GPA_DATA + off + 64, &len, 1);
+	memset(k->g.ram + GPA_DATA + off + 72, 0, 256);
+	fake_put(&k->g, GPA_DATA + off + 72, name, strlen(name));
+}
+
 static void others(void **state)
 {
 	struct kernel *k = *state;
@@ -478,18 +490,109 @@ static void others(void **state)
 	put(k, PROC + 8, EVIL);
 	finds(k, RULE_OPERATIONS, 1);
 	put(k, PROC + 8, 0);
-	/* A file, by its node in the tree. */
 	put(k, FREE, 0);
 	put(k, FREE + 8, 0);
+	put_file(k, FREE, "tcp", 3);
 	put(k, PROC + 24, DATA + FREE + 32);
 	put(k, FREE + 16, EVIL);
-	put(k, FREE + 48, 0);
-	put(k, FREE + 56, DATA + FREE + 64);
-	fake_put(&k->g, GPA_DATA + FREE + 64, "tcp", 4);
 	finds(k, RULE_OPERATIONS, 1);
 	assert_true(says(k, "what tcp in /proc does"));
-	fake_put(&k->g, GPA_DATA + FREE + 64, "mine", 5);
+	put_file(k, FREE, "mine", 4);
 	finds(k, RULE_OPERATIONS, 0);
+}
+
+/* What the kernel itself calls is constant, whatever the file. */
+static void proc_tables(void **state)
+{
+	static const struct {
+		uint64_t to;
+		size_t nr;	/* of findings: of operations, of seq_operations */
+		size_t nr_seq;
+	} at[] = {
+		{ 0, 0, 0 },
+		{ DATA + CONSTANTS, 0, 0 },
+		{ DATA + CONSTANTS_END - 1, 0, 0 },
+		{ DATA + CONSTANTS_END, 1, 1 },
+		{ DATA + CONSTANTS - 1, 1, 1 },
+		{ DATA + FREE + 0x800, 1, 1 },
+		/* There, single_show(): a function. */
+		{ TEXT + 0x100, 1, 0 },
+		{ TEXT - 0x1000, 1, 1 },
+		{ EVIL, 0, 0 },
+	};
+	struct kernel *k = *state;
+
+	put_file(k, FREE, "mine", 4);
+	put(k, PROC + 24, DATA + FREE + 32);
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		put(k, FREE + 8, at[i].to);
+		finds(k, RULE_OPERATIONS, at[i].nr);
+		put(k, FREE + 8, 0);
+		put(k, FREE + 16, at[i].to);
+		finds(k, RULE_OPERATIONS, at[i].nr_seq);
+		put(k, FREE + 16, 0);
+	}
+}
+
+/* The kernel compares as many bytes as it says there are. */
+static void proc_names(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t len;
+		size_t nr;
+	} names[] = {
+		{ "tcp", 3, 1 }, { "tcp6", 4, 1 }, { "tcpX", 3, 1 },
+		{ "tcp", 4, 0 }, { "tcp", 2, 0 }, { "", 0, 0 },
+	};
+	struct kernel *k = *state;
+
+	put(k, PROC + 24, DATA + FREE + 32);
+	put(k, FREE + 16, EVIL);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		put_file(k, FREE, names[i].name, names[i].len);
+		finds(k, RULE_OPERATIONS, names[i].nr);
+	}
+	/* One that is as long as can be is looked at, too. */
+	put(k, FREE + 16, DATA + FREE);
+	put_file(k, FREE, "longest", 255);
+	finds(k, RULE_OPERATIONS, 1);
+	assert_true(says(k, "what longest in /proc"));
+	assert_false(says(k, "/proc: "));
+	/* However many it is that cannot be read, it is one thing. */
+	put_file(k, FREE + 0x200, "mine", 4);
+	put(k, FREE + 48, DATA + FREE + 0x200 + 32);
+	put(k, FREE + 56, 0x1234);
+	put(k, FREE + 0x200 + 56, 0x1234);
+	finds(k, RULE_OPERATIONS, 1);
+	assert_true(says(k, "/proc: names cannot be read"));
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 3);
+}
+
+/* Each file with another below it, and one beside that: no tree of the kernel's. */
+static void proc_trees(void **state)
+{
+	struct kernel *k = *state;
+	uint64_t file = FREE;
+
+	put(k, PROC + 24, DATA + FREE + 32);
+	for (int i = 0; i < 80; i++, file += 0x200) {
+		put_file(k, file, "mine", 4);
+		put(k, file + 40, DATA + FREE + 0x10000 + 32);
+		put(k, file + 48, i < 79 ? DATA + file + 0x200 + 32 : 0);
+		if (i == 60) {
+			put(k, file + 48, 0);
+			look(k);
+			assert_false(says(k, "/proc: "));
+			put(k, file + 48, DATA + file + 0x200 + 32);
+		}
+	}
+	look(k);
+	assert_true(says(k, "/proc: the tree of files has no end"));
+	put(k, FREE + 40, 0);
+	put(k, FREE + 48, DATA + FREE + 32);
+	look(k);
+	assert_true(says(k, "/proc: the tree of files has no end"));
 }
 
 static void hidden(void **state)
@@ -1010,6 +1113,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fprobes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
+		cmocka_unit_test_setup_teardown(proc_tables, setup, teardown),
+		cmocka_unit_test_setup_teardown(proc_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(proc_trees, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(comes_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
