@@ -107,6 +107,7 @@ WRAP_test_store_fail := calloc realloc strdup asprintf open fstat ftruncate \
 	fallocate mmap fcntl getrandom madvise unlink pmem_map_file pmem_msync
 WRAP_test_memfile := fstatfs
 WRAP_test_hostile := malloc calloc realloc reallocarray free
+WRAP_test_image := $(WRAP_test_hostile)
 wrap	= $(addprefix -Wl$(comma)--wrap=,$(WRAP_$1))
 
 # Unit tests: every tests/unit/test_*.c is a cmocka program of its own.

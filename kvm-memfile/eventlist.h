@@ -40,7 +40,7 @@
 #define EVENTLIST_MAX_TYPE   1024	/* "unsigned long", "struct a *" */
 #define EVENTLIST_MAX_PRINT  (64u << 10)
 #define EVENTLIST_MAX_BYTES  (32u << 20) /* copied from the guest */
-#define EVENTLIST_MAX_CPU_MS 50		/* of this thread, list and formats */
+#define EVENTLIST_MAX_CPU_MS 40		/* of this thread, list and formats */
 
 /* What the guest's kernel is like. */
 struct eventlist_layout {

@@ -32,7 +32,7 @@
 #define MODLIST_MAX_MODULES 4096
 #define MODLIST_MAX_SYMBOLS (1u << 20)
 #define MODLIST_MAX_BYTES   (32u << 20)	/* copied from the guest */
-#define MODLIST_MAX_CPU_MS  50		/* of this thread */
+#define MODLIST_MAX_CPU_MS  40		/* of this thread */
 
 /* Offsets, in bytes, into the guest kernel's structures; all below 64 KiB. */
 struct modlist_layout {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "pages.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -87,10 +88,18 @@ void pages_add_virtual(struct pages *p, uint64_t addr, uint64_t len,
 		return;
 	for (uint64_t done = 0; done < len;) {
 		uint64_t run = PAGE - (addr + done) % PAGE, gpa;
+		int rc;
 
+		if (p->virtual == PAGES_MAX_VIRTUAL)
+			return;
+		p->virtual++;
 		if (run > len - done)
 			run = len - done;
-		if (!gva_translate(&p->space, addr + done, &gpa, NULL, NULL))
+		rc = gva_translate(&p->space, addr + done, &gpa, NULL, NULL);
+		/* Nothing is left of RAM, and to find that out takes time. */
+		if (rc == -EIO)
+			p->virtual = PAGES_MAX_VIRTUAL;
+		if (!rc)
 			pages_add(p, gpa, run, is_addr ? value + done : value,
 				  type, name);
 		done += run;

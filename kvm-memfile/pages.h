@@ -27,6 +27,7 @@
 
 #define PAGES_NAME	   32
 #define PAGES_MAX_PARTS	   (1u << 16)
+#define PAGES_MAX_VIRTUAL  (1u << 17)	/* pages of all pages_add_virtual() */
 #define PAGES_MAX_SITES	   (1u << 17)
 #define PAGES_MAX_TASKS	   (1u << 15)	/* whose stacks are looked for */
 #define PAGES_MAX_CPU_MS   20		/* of this thread, for that */
@@ -90,6 +91,7 @@ struct pages {
 	struct pages_layout layout;
 	struct pages_part *part; /* owned; by gpa once sealed */
 	size_t nr_parts, cap_parts;
+	uint32_t virtual;	/* pages whose place was looked up for them */
 	struct pages_stack *stack; /* owned; by gpa */
 	size_t nr_stacks, cap_stacks;
 	uint64_t *site;		/* owned; run-time addresses, sorted once sealed */
@@ -113,7 +115,10 @@ void pages_deinit(struct pages *p);
  */
 void pages_add(struct pages *p, uint64_t gpa, uint64_t len, uint64_t value,
 	       enum xft_page_type type, const char *name);
-/* The same for guest-virtual memory, which lies in pages here and there. */
+/*
+ * The same for guest-virtual memory, which lies in pages here and there. What is
+ * beyond PAGES_MAX_VIRTUAL is left out: more than the modules of any kernel.
+ */
 void pages_add_virtual(struct pages *p, uint64_t addr, uint64_t len,
 		       uint64_t value, enum xft_page_type type,
 		       const char *name);

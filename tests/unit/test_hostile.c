@@ -11,17 +11,18 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "btf.h"
 #include "cleanup.h"
+#include "cost.h"
 #include "eventlist.h"
 #include "fake_ring.h"
 #include "guestsyms.h"
+#include "hostpages.h"
 #include "modlist.h"
+#include "pages.h"
 #include "symtab_kallsyms.h"
 #include "vmcoreinfo.h"
 
@@ -29,88 +30,22 @@
 #define BASE   0xffffffff80000000ull /* RAM is mapped here, all of it */
 #define RAM    (64 * MIB)
 #define MEMORY (64ll << 20) /* bytes that may be allocated at a time */
-/* What sanitizers add. */
+/* Sanitizers make it five times of that. */
 #ifdef __SANITIZE_ADDRESS__
 #define CPU_MS 250
 #else
 #define CPU_MS 50
 #endif
-/* Readers with a limit on their own time look at it now and then. */
-#define GRACE_MS (CPU_MS / 5)
 
-/* ---- what it costs ---- */
-
-static int64_t heap, most; /* bytes */
-
-static void *note(void *p)
-{
-	heap += p ? malloc_usable_size(p) : 0;
-	most = heap > most ? heap : most;
-	return p;
-}
-
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t nr, size_t len);
-void *__real_realloc(void *p, size_t len);
-void *__real_reallocarray(void *p, size_t nr, size_t len);
-void __real_free(void *p);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t nr, size_t len);
-void *__wrap_realloc(void *p, size_t len);
-void *__wrap_reallocarray(void *p, size_t nr, size_t len);
-void __wrap_free(void *p);
-
-void *__wrap_malloc(size_t len)
-{
-	return note(__real_malloc(len));
-}
-
-void *__wrap_calloc(size_t nr, size_t len)
-{
-	return note(__real_calloc(nr, len));
-}
-
-void *__wrap_realloc(void *p, size_t len)
-{
-	heap -= p ? malloc_usable_size(p) : 0;
-	return note(__real_realloc(p, len));
-}
-
-void *__wrap_reallocarray(void *p, size_t nr, size_t len)
-{
-	heap -= p ? malloc_usable_size(p) : 0;
-	return note(__real_reallocarray(p, nr, len));
-}
-
-void __wrap_free(void *p)
-{
-	heap -= p ? malloc_usable_size(p) : 0;
-	__real_free(p);
-}
-
-static double cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
-static double since, slowest;
-
-static void begin(void)
-{
-	heap = most = 0;
-	since = cpu_ms();
-}
+static double slowest;
 
 static void end(const char *what, const char *who)
 {
-	double took = cpu_ms() - since;
+	double took = cost_ms();
 
-	if (took > CPU_MS + GRACE_MS || most > MEMORY)
+	if (took > CPU_MS || cost_most > MEMORY)
 		fail_msg("%s, %s: %.1f ms, %lld KiB", what, who, took,
-			 (long long)most >> 10);
+			 (long long)cost_most >> 10);
 	slowest = took > slowest ? took : slowest;
 }
 
@@ -237,6 +172,47 @@ static int read_string(struct fake_guest *g, struct xf_err *err)
 	return n < 0 ? n : n < 8 ? -ENODATA : 0;
 }
 
+/*
+ * As "dirty" asks: the parts of a thousand modules of 64 MiB, then each page. It
+ * answers whatever there is, and what it says is said to be the guest's.
+ */
+static int read_pages(struct fake_guest *g, struct xf_err *err)
+{
+	static const struct pages_layout layout = {
+		.vmemmap = BASE + TABLES,
+		.sizeof_page = 64,
+		.page_head = 8,
+		.page_mapping = 24,
+		.page_type = 48,
+		.slab_bit = 9,
+		.type_slab = PAGES_NONE,
+		.type_table = 0x200,
+		.type_buddy = 0x80,
+		.slab_cache = 24,
+		.cache_name = 96,
+		.inode_ino = 64,
+		.init_task = BASE + HEADS,
+		.task_signal = 32,
+		.signal_threads = 8,
+		.task_node = 48,
+		.task_stack = 64,
+		.task_pid = 72,
+		.task_comm = 80,
+	};
+	_cleanup_(pages_deinit) struct pages p = PAGES_INIT;
+	struct page_what what;
+
+	pages_init(&p, &g->space, &layout);
+	for (int i = 0; i < 1024; i++)
+		pages_add_virtual(&p, BASE, RAM, BASE, XFT_PAGE_MODULE, "evil");
+	pages_seal(&p);
+	for (uint64_t gpa = RAM; gpa < 2 * RAM; gpa += 64 * XF_PAGE_SIZE) {
+		pages_ask(&p, gpa, &what);
+		assert_true(memchr(what.name, 0, sizeof(what.name)) != NULL);
+	}
+	return -ENODATA;
+}
+
 static const struct reader {
 	const char *name;
 	int (*read)(struct fake_guest *g, struct xf_err *err);
@@ -244,7 +220,7 @@ static const struct reader {
 	{ "modules", read_modules }, { "events", read_events },
 	{ "symbols", read_symbols }, { "note", read_note },
 	{ "block", read_block },     { "ring", read_ring },
-	{ "string", read_string },
+	{ "string", read_string },   { "pages", read_pages },
 };
 
 static void all_refuse(struct fake_guest *g, const char *what)
@@ -253,7 +229,7 @@ static void all_refuse(struct fake_guest *g, const char *what)
 		struct xf_err err = { 0 };
 		int rc;
 
-		begin();
+		cost_begin();
 		rc = readers[i].read(g, &err);
 		end(what, readers[i].name);
 		if (rc >= 0)
@@ -401,7 +377,7 @@ static void test_far_ahead(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(far); i++) {
 		ring_open(&f);
 		f.hdr->head = far[i];
-		begin();
+		cost_begin();
 		drain(&f);
 		/* Its sub-buffers say so, too. */
 		for (int s = 0; s < NR; s++)
@@ -426,7 +402,7 @@ static void test_sub_sizes(void **state)
 		ring_open(&f);
 		for (int s = 0; s < NR; s++)
 			f.subs[s]->used = sizes[i];
-		begin();
+		cost_begin();
 		assert_true(drain(&f) <= 2 * NR);
 		end("sub-buffers of any size", "ring");
 		fake_ring_close(&f);
@@ -470,7 +446,7 @@ static void test_changing_header(void **state)
 	for (int i = 0; i < 200; i++) {
 		struct ring again;
 
-		begin();
+		cost_begin();
 		ring_init(&again, &f.g.mf, FAKE_RING_GPA, NULL);
 		drain(&f);
 		end("a header that changes", "ring");
@@ -517,7 +493,7 @@ static void test_elf_circles(void **state)
 	for (int round = 0; round < 2; round++) {
 		_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
 
-		begin();
+		cost_begin();
 		assert_true(symtab_load_elf(st, image.data, image.len, NULL) <
 			    0);
 		end("sections in a circle", "symbols");
@@ -554,7 +530,7 @@ static void test_endless_tokens(void **state)
 		_cleanup_(symtab_destroyp) struct symtab *st = symtab_create();
 
 		memset(names, fill, NAMES);
-		begin();
+		cost_begin();
 		assert_true(symtab_load_kallsyms(st, &k, NULL) < 0);
 		end("tokens without an end", "symbols");
 	}
@@ -579,7 +555,7 @@ static void test_types_in_circles(void **state)
 	for (int i = 0; i < MEMBERS; i++)
 		buf_add(&blob, member, sizeof(member));
 	buf_add(&blob, names, sizeof(names));
-	begin();
+	cost_begin();
 	assert_int_equal(btf_open(&b, blob.data, blob.len, NULL), 0);
 	assert_int_equal(btf_member(&b, "s", "x", &m, NULL), -EBADMSG);
 	end("a type that is in itself", "types");
@@ -602,15 +578,54 @@ static void test_too_many_types(void **state)
 	for (uint32_t i = 0; i < nr; i++)
 		buf_add(&blob, s, sizeof(s));
 	buf_add(&blob, names, sizeof(names));
-	begin();
+	cost_begin();
 	assert_int_equal(btf_open(&b, blob.data, blob.len, NULL), 0);
 	end("too many types", "types");
-	begin();
+	cost_begin();
 	assert_int_equal(btf_member(&b, "s", "x", &m, NULL), -EBADMSG);
 	end("too many types", "a member");
-	begin();
+	cost_begin();
 	assert_int_equal(btf_enumerator(&b, "x", &value, NULL), -ENOENT);
 	end("too many types", "an enumerator");
+}
+
+/* ---- the host's own ring buffer, in a trace that somebody has changed ---- */
+
+/* 4 MiB of words that are all the same, in pages of any length. */
+static void test_host_pages(void **state)
+{
+	/* Events of any length, of none, paddings, and times: see hostpages.c. */
+	static const uint32_t words[] = {
+		0,  1,	2,    28,	  29,	      29 | 1 << 5,
+		30, 31, 4096, 0x7fffffff, 0xffffffff, 29 | 0x7ffffffu << 5,
+	};
+	static const uint32_t lens[] = { 16, 20, 4096, 1 << 20 };
+	const struct trace_host_page *pages[(4 << 20) / 4096];
+	_cleanup_(hostclock_deinit) struct hostclock clock;
+	struct trace_host_page *page = malloc(sizeof(*page) + lens[3]);
+
+	hostclock_init(&clock, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = page;
+	for (size_t i = 0; i < ARRAY_SIZE(words) * ARRAY_SIZE(lens); i++) {
+		const uint32_t len = lens[i / ARRAY_SIZE(words)];
+		struct trace_host_cpu cpu = { .pages = pages };
+		struct host_event event;
+		struct hostpages h;
+
+		page->len = len;
+		for (uint32_t at = 0; at < len; at += 4)
+			memcpy((char *)(page + 1) + at,
+			       &words[i % ARRAY_SIZE(words)], 4);
+		cpu.nr = (4 << 20) / (len < 4096 ? 4096 : len);
+		cost_begin();
+		hostpages_init(&h, &cpu, &clock);
+		while (hostpages_next(&h, &event))
+			assert_true(event.len <= len);
+		end("a page of one word", "host");
+		assert_true(h.bad <= cpu.nr * 2);
+	}
+	free(page);
 }
 
 static int tell(void **state)
@@ -633,7 +648,8 @@ int main(void)
 		cmocka_unit_test(test_endless_tokens),
 		cmocka_unit_test(test_types_in_circles),
 		cmocka_unit_test(test_too_many_types),
+		cmocka_unit_test(test_host_pages),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, tell);
+	return cmocka_run_group_tests(tests, cost_init, tell);
 }
