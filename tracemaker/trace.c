@@ -228,7 +228,7 @@ static int add_span(struct trace *t, const void *data, size_t len,
 	void *p;
 
 	if (len < sizeof(*s) || s->len != len - sizeof(*s) || s->len % 8 ||
-	    s->cpu >= XFT_MAX_CPUS)
+	    s->cpu >= XFT_MAX_CPUS || s->fault || s->reserved)
 		return xf_fail(err, -EBADMSG, "trace: damaged records");
 	if (!t->nr_sessions || s->session != last_session(t)->number)
 		return xf_fail(err, -EBADMSG, "trace: records of no session");

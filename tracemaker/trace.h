@@ -96,8 +96,8 @@ struct trace_span {
 	uint64_t records_before; /* in this ring, before this sub-buffer */
 	uint32_t offset;	/* in the sub-buffer, bytes */
 	uint32_t len;		/* bytes of records that follow */
-	uint32_t fault;		/* EVIDENCE: enum unseal_fault */
-	uint32_t reserved;
+	uint32_t fault;		/* EVIDENCE: enum unseal_fault; else 0 */
+	uint32_t reserved;	/* 0 */
 };
 
 /*

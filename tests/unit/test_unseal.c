@@ -11,14 +11,22 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+/* Its streams are copied, to go back in a trace. */
+#include "../../tracemaker/merge.c"
+
 #include "fake_ring.h"
-#include "merge.h"
 #include "xft_mac.h"
 
 #define SHIFT 12
 #define SIZE  (1u << SHIFT)
 #define NR    8
 #define PAST_DIAGNOSIS 16
+/* Sanitizers take their time. */
+#ifdef __SANITIZE_ADDRESS__
+#define EVERY 4
+#else
+#define EVERY 1
+#endif
 #define CALL  ((XFT_CALL_WORDS + XFT_SEAL_TAG) * 8) /* bytes of a call */
 
 static uint64_t seed_of_tests = 1;
@@ -709,7 +717,8 @@ static const char meta[] = "{\"session\": 1, \"tsc_khz\": 1000}";
 
 struct stored {
 	struct trace t;
-	uint64_t *spans[64]; /* the chunks */
+	uint64_t *spans[256]; /* the chunks */
+	size_t lens[256];
 	size_t nr;
 };
 
@@ -735,6 +744,8 @@ static void keep(struct stored *st, struct fake_ring *f)
 		assert_int_equal(trace_add_chunk(&st->t, TRACE_SPAN, chunk,
 						 sizeof(head) + head.len,
 						 NULL), 0);
+		assert_true(st->nr < sizeof(st->spans) / sizeof(*st->spans));
+		st->lens[st->nr] = sizeof(head) + head.len;
 		st->spans[st->nr++] = chunk;
 	}
 }
@@ -818,6 +829,166 @@ static void test_stored(void **state)
 	st.t.sessions[0].seed->seed[0] ^= 1;
 	assert_true(merged(&st, &verified) > 0);
 	assert_int_equal(verified, 0);
+	forget(&st);
+	fake_ring_close(&f);
+}
+
+/* A trace of 6,000 records, read a few at a time, and what makes it one. */
+static void store_large(struct stored *st, struct fake_ring *f)
+{
+	uint64_t n = 0;
+
+	start(f, 64);
+	store(st, f);
+	for (int i = 0; i < 60; i++) {
+		push(f, &n, 100);
+		keep(st, f);
+	}
+	finish(f, n);
+	keep(st, f);
+	assert_true(n + f->tasks > 6000);
+	assert_int_equal(trace_seal(&st->t, NULL), 0);
+}
+
+/* Where drawing is in a trace of one ring, to go back there. */
+struct place {
+	struct merge m;
+	struct merge_stream s;
+	struct unseal seal;
+};
+
+static void leave(struct place *at, const struct merge *m)
+{
+	at->m = *m;
+	at->s = m->streams[0];
+	at->seal = *m->streams[0].seal;
+}
+
+static void come_back(const struct place *at, struct merge *m)
+{
+	*m = at->m;
+	m->streams[0] = at->s;
+	*m->streams[0].seal = at->seal;
+}
+
+/* Draw on from there with each bit of these words flipped: how many pass? */
+static uint64_t flip_words(const struct place *at, struct merge *m,
+			   const uint64_t *from, const uint64_t *to,
+			   uint64_t *bits)
+{
+	uint64_t missed = 0;
+
+	for (uint64_t *w = (uint64_t *)from; w < to; w++)
+		for (int bit = 0; bit < 64; bit += EVERY, ++*bits) {
+			come_back(at, m);
+			*w ^= 1ull << bit;
+			(void)decode(m, m->streams, 0);
+			*w ^= 1ull << bit;
+			missed += m->bad_spans == at->m.bad_spans;
+		}
+	return missed;
+}
+
+/* Every bit of its records. */
+static void test_stored_bits(void **state)
+{
+	uint64_t missed = 0, bits = 0;
+	struct place before, after;
+	struct fake_ring f;
+	struct stored st;
+	struct merge m = { 0 };
+	bool more;
+
+	store_large(&st, &f);
+	m.trace = &st.t;
+	m.seek = UNSEAL_SEEK_MAX;
+	make_streams(&m, &st.t, &st.t.sessions[0]);
+	do {
+		leave(&before, &m);
+		more = decode(&m, m.streams, 0);
+		leave(&after, &m);
+		assert_int_equal(m.bad_spans, 0);
+		missed += flip_words(&before, &m, before.s.p,
+				     after.s.span == before.s.span ?
+					     after.s.p : before.s.end,
+				     &bits);
+		/* What has no record to deliver is passed over. */
+		for (size_t i = before.s.span; i < after.s.span; i++) {
+			const struct trace_span *span = after.s.ring->spans[i];
+			const uint64_t *words = (const void *)(span + 1);
+
+			missed += flip_words(&before, &m, words,
+					     i + 1 < after.s.span ?
+						     words + span->len / 8 :
+						     after.s.p,
+					     &bits);
+		}
+		come_back(&after, &m);
+	} while (more);
+	assert_int_equal(m.verified, f.r.accepted);
+	assert_int_equal(bits, st.t.bytes * 8 / EVERY);
+	assert_int_equal(missed, 0);
+	merge_deinit(&m);
+	forget(&st);
+	fake_ring_close(&f);
+}
+
+/* Is a trace of these chunks, which begin with a sub-buffer, as it should be? */
+static bool is_good(const struct stored *st, size_t first, size_t nr)
+{
+	const struct trace_seed *seed = st->t.sessions[0].seed;
+	const struct record *r;
+	struct trace t;
+	struct merge m;
+	bool good;
+
+	trace_init(&t);
+	good = !trace_add_chunk(&t, TRACE_META, meta, strlen(meta), NULL) &&
+	       !trace_add_chunk(&t, TRACE_SEED, seed, sizeof(*seed), NULL);
+	assert_true(good);
+	for (size_t i = first; good && i < first + nr; i++)
+		good = !trace_add_chunk(&t, TRACE_SPAN, st->spans[i],
+					st->lens[i], NULL);
+	assert_int_equal(trace_seal(&t, NULL), 0);
+	if (good) {
+		merge_init(&m, &t, &t.sessions[0]);
+		while (!m.bad_spans && merge_next(&m, &r))
+			;
+		good = !m.bad_spans;
+		merge_deinit(&m);
+	}
+	trace_deinit(&t);
+	return good;
+}
+
+/* Every bit of what stands before its stretches, with those next to it. */
+static void test_stored_heads(void **state)
+{
+	uint64_t missed = 0, bits = 0;
+	struct fake_ring f;
+	struct stored st;
+
+	store_large(&st, &f);
+	assert_true(st.nr > f.w->head >> SHIFT);
+	for (size_t i = 0, first = 0; i < st.nr; i++) {
+		struct trace_span *head = (void *)st.spans[i];
+		size_t nr;
+
+		if (head->offset == sizeof(struct xft_sub))
+			first = i;
+		nr = i - first + (i + 1 < st.nr ? 2 : 1);
+		assert_true(is_good(&st, first, nr));
+		for (size_t bit = 0; bit < sizeof(*head) * 8; bit += EVERY) {
+			uint8_t *p = (uint8_t *)head + bit / 8;
+
+			*p ^= 1 << bit % 8;
+			missed += is_good(&st, first, nr);
+			*p ^= 1 << bit % 8;
+			bits++;
+		}
+	}
+	assert_true(bits >= 60 * sizeof(struct trace_span) * 8 / EVERY);
+	assert_int_equal(missed, 0);
 	forget(&st);
 	fake_ring_close(&f);
 }
@@ -924,6 +1095,8 @@ int main(void)
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_diagnosis),
 		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_stored_bits),
+		cmocka_unit_test(test_stored_heads),
 		cmocka_unit_test(test_stored_header),
 		cmocka_unit_test(test_stored_far),
 		cmocka_unit_test(test_chunks),
