@@ -410,7 +410,7 @@ ring() {
 	"$O/stress/ring_stress" --bench | sed 's/^/  /'
 	how "ring_stress --seal"
 	"$O/stress/ring_stress" --seal >seal || die "ring_stress"
-	row "a record, written and sealed, CPU time" \
+	row "a record, written and sealed in plain C, CPU time" \
 		"$(sed -n 's/^sealed_ns //p' seal)" ns "<=35"
 	row "... with its words of the stream made before" \
 		"$(sed -n 's/^pooled_ns //p' seal)" ns

@@ -17,9 +17,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+/* A hook in the kernel has no other registers, so the writer gets none here. */
+#pragma GCC push_options
+#pragma GCC target("general-regs-only")
 #include "fake_ring.h"
+#pragma GCC pop_options
 
 #define SHIFT 12
 #define SIZE  (1u << SHIFT)
