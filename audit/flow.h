@@ -15,7 +15,8 @@
  * it is one. CALLER is who the return address belongs to, which need not
  * be a function that ftrace knows; for a jump at a function's end it is that
  * function, or - at the root. A function of a module is MODULE:NAME; one of several
- * with its name is NAME@ADDRESS, as linked; code of nobody is ?ADDRESS.
+ * with its name is NAME@ADDRESS, as linked; code of nobody is ?ADDRESS, but for a
+ * module's that runs when it is loaded, which is (init).
  */
 #ifndef XF_FLOW_H
 #define XF_FLOW_H
@@ -24,7 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FLOW_MAX (1u << 20)	/* items */
+#define FLOW_MAX  (1u << 20)	/* items */
+#define FLOW_INIT "(init)"
 
 /* The first time that a trace had it. */
 struct flow_sight {

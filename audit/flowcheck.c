@@ -204,7 +204,9 @@ static void judge_new_call(struct run *r, const struct flow_item *item,
 {
 	int caller = module_known(r, w->caller), func = module_known(r, w->func);
 
-	if (caller < 0 || func < 0)
+	if (!strcmp(w->caller, FLOW_INIT) || !strcmp(w->func, FLOW_INIT))
+		r->told[RULE_NEW_PATH]++;
+	else if (caller < 0 || func < 0)
 		tell_call(r, RULE_NEW_CALL, item, w,
 			  ", with a module that no clean run had");
 	else if (pair_calls(&r->base_pairs, w) || caller || func ||

@@ -43,6 +43,10 @@ struct tree {
 
 #define BUCKETS 65536
 
+/* All init code of modules is one; no function lies there. */
+#define INIT_CODE 1
+#define INITCALL  "do_one_initcall"
+
 struct flow_emitter {
 	struct emitter e;
 	struct count *counts;
@@ -220,6 +224,35 @@ static struct name caller_of(struct flow_emitter *t, const struct call *c)
 	return (struct name){ .known = true };
 }
 
+/*
+ * A module's init code has gone, and its symbols with it, before anybody can look:
+ * it is what the kernel calls when it has loaded one, and what that calls in it.
+ */
+static bool is_initcall(struct flow_emitter *t, const struct call *c)
+{
+	const struct name *n = names_at(&t->e.names, c->func);
+
+	return n->known && !n->module && n->len == strlen(INITCALL) &&
+	       !memcmp(n->text, INITCALL, n->len);
+}
+
+static bool is_init(struct flow_emitter *t, const struct call *c)
+{
+	while (c->parent && !names_at(&t->e.names, c->func)->known) {
+		c = c->parent;
+		if (is_initcall(t, c))
+			return true;
+	}
+	return false;
+}
+
+static bool is_called_by_init(struct flow_emitter *t, const struct call *c,
+			      const struct name *caller)
+{
+	return !caller->known && c->parent &&
+	       (is_initcall(t, c->parent) || is_init(t, c->parent));
+}
+
 static void describe(struct flow_emitter *t, struct flow_sight *s,
 		     const struct call *c, const struct name *caller)
 {
@@ -257,6 +290,8 @@ static void flow_enter(struct emitter *e, const struct call *c)
 {
 	struct flow_emitter *t = flow_of(e);
 	struct name caller = caller_of(t, c);
+	uint64_t from = caller.known ? caller.start : c->caller;
+	uint64_t func = is_init(t, c) ? INIT_CODE : c->func;
 	const struct call *root = c;
 	struct count *n;
 	struct tree *tree;
@@ -265,8 +300,10 @@ static void flow_enter(struct emitter *e, const struct call *c)
 	while (root->parent)
 		root = root->parent;
 	interrupt = is_interrupt(t, c, root);
+	if (is_called_by_init(t, c, &caller))
+		from = INIT_CODE;
 	n = count_at(t, KIND_CALL + c->context, interrupt ? 0 : root->func,
-		     caller.known ? caller.start : c->caller, c->func);
+		     from, func);
 	if (!n)
 		return;
 	if (!n->calls++)
@@ -280,7 +317,7 @@ static void flow_enter(struct emitter *e, const struct call *c)
 		return;
 	mark_seen(tree, n - t->counts);
 	if (c->parent == root)
-		mark_child(tree, c->func);
+		mark_child(tree, func);
 }
 
 static void flow_leave(struct emitter *e, const struct call *c)
@@ -317,6 +354,10 @@ static void add_label(struct flow_emitter *t, struct buf *b, uint64_t addr)
 
 	if (!addr) {
 		buf_puts(b, " -");
+		return;
+	}
+	if (addr == INIT_CODE) {
+		buf_puts(b, " " FLOW_INIT);
 		return;
 	}
 	n = names_at(&t->e.names, addr);

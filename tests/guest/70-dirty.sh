@@ -136,7 +136,38 @@ jq -rn "${slurp[@]}" --slurpfile once once.json -f "$top/tests/guest/dirty.jq" |
 in_guest "kill $pid"
 "$xft" rm t
 
-# 3. QEMU ends while its pages are recorded.
+# 3. A module has the kernel's memcpy() write to constants and, as who sets probes
+# does, to code, in a thread that stops all CPUs; in no call that is traced.
+rk=$work/rk kernel=${XFTRACE_KERNEL:-6.1}
+mkdir "$rk" && cp "$top"/tests/rootkits/rk{.h,_stub.h,_table.c,_call.c} "$rk"
+echo 'obj-m := rk_table.o rk_call.o' >"$rk/Kbuild"
+make -s -C "$O/kernels/$kernel/headers" M="$rk" modules >make.log 2>&1 ||
+	{ tail make.log; not_ok "modules that write compile"; }
+strip -g "$rk"/*.ko
+put "$rk/rk_table.ko" /tmp/rk_table.ko
+put "$rk/rk_call.ko" /tmp/rk_call.ko
+at() { echo "0x\$(grep ' $1\$' /proc/kallsyms | head -n 1 | cut -d' ' -f1)"; }
+"$xft" -q on --name wrote --guest "$guest" --dirty sys_finit_module
+in_guest "insmod /tmp/rk_table.ko target=$(at sys_call_table) && rmmod rk_table &&
+	insmod /tmp/rk_call.ko target=$(at x64_sys_call) \
+		callee=$(at __x64_sys_sysinfo) && rmmod rk_call" ||
+	not_ok "modules that write load"
+"$xft" -q off -o /dev/null
+"$xft" check --json wrote >found.json
+check "who writes where nobody may: an alarm" [ $? = 1 ]
+wrote() { # RULE WHERE
+	jq -e --arg r "$1" --arg w "$2" 'any(.findings[]; .rule == $r and
+		(.text | contains("wrote to " + $w)) and
+		(.text | startswith("memcpy")) and
+		(.evidence | .page and .time and .address))' found.json >/dev/null ||
+		{ cat found.json; return 1; }
+}
+check "who wrote to constants" wrote code-written 'system call table'
+check "who wrote to code" wrote code-patched 'kernel text x64_sys_call+'
+check "loading modules is nothing wrong" [ "$(jq '[.findings[] |
+	select(.level == "alarm") | .rule] | unique == ["code-written"]' found.json)" = true ]
+
+# 4. QEMU ends while its pages are recorded.
 check "on --dirty" "$xft" -q on --name t --guest "$guest" --dirty sys_read
 kill -9 "$(jq .pid "$work/run/guests/$guest/guest.json")"
 check "off after QEMU died" "$xft" -q off
@@ -144,7 +175,7 @@ check "what was told until then is there" \
 	[ "$("$xft" dirty t --json | jq .records)" -gt 0 ]
 "$xft" -q guest stop "$guest"
 
-# 4. A plugin that was not told enough is refused, and so is --dirty without it.
+# 5. A plugin that was not told enough is refused, and so is --dirty without it.
 so=$O/dirty_tcg.so
 refused() { # PATTERN [OPTION] -- QEMU does not start, and the plugin says why
 	! timeout 20 qemu-system-x86_64 -accel tcg -display none \

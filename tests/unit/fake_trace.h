@@ -75,7 +75,7 @@ static const char *const fake_names[26] = {
 	"security_file_permission",
 	"x64_sys_call",
 	"touch_atime",
-	"rcu_nmi_enter",
+	"do_one_initcall",
 };
 
 struct fake_stream {

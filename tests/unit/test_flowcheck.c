@@ -153,6 +153,28 @@ static void test_without_baseline(void **state)
 		     "cannot-tell: 3 records were lost");
 }
 
+/* What a module does when it is loaded has no names any more. */
+static void test_init(void **state)
+{
+	struct flow f = { 0 };
+
+	collect(&f, CLEAN, 3, "a0( z1( u2( b3(<u b3) u3( c4(<u c4) u3) u2) "
+		    "d2(<u d2) z1) a0)");
+	assert_int_equal(calls_of(&f, "call task ksys_read do_one_initcall (init)"), 1);
+	assert_int_equal(calls_of(&f, "call task ksys_read (init) (init)"), 1);
+	assert_int_equal(calls_of(&f, "call task ksys_read (init) vfs_read"), 1);
+	assert_int_equal(calls_of(&f, "call task ksys_read (init) rw_verify_area"), 1);
+	assert_int_equal(calls_of(&f, "call task ksys_read (init) new_sync_read"), 1);
+	assert_finds(NULL, CLEAN, 5,
+		     "a0( z1( u2( b3(<u b3) u2) d2(<u d2) z1) a0)", "");
+	assert_finds(&f, CLEAN, 5, "a0( z1( u2( e3(<u e3) u2) z1) a0)",
+		     "new-path: ");
+	/* Not what the kernel calls for it. */
+	assert_finds(NULL, CLEAN, 5, "a0( z1( u2( b3( u4( u4) b3) u2) z1) a0)",
+		     "unknown-call: vfs_read called ?");
+	flow_deinit(&f);
+}
+
 /* Records that somebody has written to, or the boot of a guest that was reset. */
 static void check_seal(const char *note, enum rule_id expected)
 {
@@ -543,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_collect),
 		cmocka_unit_test(test_tasks_interleave),
 		cmocka_unit_test(test_without_baseline),
+		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
