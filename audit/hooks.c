@@ -12,7 +12,8 @@
 #include "guestlist.h"
 #include "look.h"
 
-#define MAX_PROBES 256		/* of one tracepoint, hooks of one chain */
+/* By one tracepoint; by one chain of netfilter the kernel has no more. */
+#define MAX_CALLED 1024
 
 /* Modules that are meant to be called, by name: docs/detection.md. */
 static const char *const tracers[] = { "xftrace", "lttng_*", "stap_*", NULL };
@@ -60,12 +61,34 @@ static void say(struct look *l, enum rule_id rule, uint64_t addr,
 		     where);
 }
 
-static void judge(struct look *l, enum rule_id rule, uint64_t addr,
+/*
+ * The pointer at @addr. NULL calls nobody; whom one calls that is not to be had
+ * nobody knows.
+ */
+static uint64_t follow(struct look *l, enum rule_id rule, uint64_t addr)
+{
+	uint64_t to = 0;
+
+	/* Of a look that is at its end image.c says so. */
+	if (look_read(l, addr, &to, sizeof(to)) && !l->spent)
+		look_cannot(l, "%s: a pointer leads nowhere", rules[rule].name);
+	return to;
+}
+
+static void judge(struct look *l, enum rule_id rule, uint64_t func,
 		  const char *const *modules, const char *what,
 		  const char *where)
 {
-	if (!may_be_called(l, addr, modules))
-		say(l, rule, addr, what, where);
+	if (!may_be_called(l, func, modules))
+		say(l, rule, func, what, where);
+}
+
+/* What the pointer at @addr calls. */
+static void judge_at(struct look *l, enum rule_id rule, uint64_t addr,
+		     const char *const *modules, const char *what,
+		     const char *where)
+{
+	judge(l, rule, follow(l, rule, addr), modules, what, where);
 }
 
 /* ---- ftrace ---- */
@@ -88,17 +111,17 @@ static void judge_fprobe(struct look *l, uint64_t ops)
 
 	if (!look_members(l, "ftrace's probes", members, ARRAY_SIZE(members)))
 		return;
-	judge(l, RULE_FTRACE_HOOK, look_ptr(l, ops - at + entry), tracers,
-	      "a probe of ftrace calls", " at entries");
-	judge(l, RULE_FTRACE_HOOK, look_ptr(l, ops - at + leave), tracers,
-	      "a probe of ftrace calls", " at returns");
+	judge_at(l, RULE_FTRACE_HOOK, ops - at + entry, tracers,
+		 "a probe of ftrace calls", " at entries");
+	judge_at(l, RULE_FTRACE_HOOK, ops - at + leave, tracers,
+		 "a probe of ftrace calls", " at returns");
 }
 
 static bool judge_ops(struct look *l, uint64_t ops, void *arg)
 {
 	const uint32_t *off = arg;
-	uint64_t func = look_ptr(l, ops + off[0]);
-	uint64_t saved = look_ptr(l, ops + off[1]);
+	uint64_t func = follow(l, RULE_FTRACE_HOOK, ops + off[0]);
+	uint64_t saved = follow(l, RULE_FTRACE_HOOK, ops + off[1]);
 
 	judge(l, RULE_FTRACE_HOOK, func, tracers, "ftrace calls", "");
 	if (saved != func)
@@ -151,58 +174,75 @@ static void check_own(struct look *l)
 				     at[i]);
 }
 
-/* One pair of functions until 6.11, an array of users since. */
-static void check_graph(struct look *l)
+/* One pair of functions, until 6.11. */
+static void check_graph_pair(struct look *l)
 {
 	static const char *const words[] = { "ftrace_graph_entry",
 					     "__ftrace_graph_entry",
 					     "ftrace_graph_return" };
-	uint64_t array = look_symbol(l, "fgraph_array"), entry_is;
+	uint64_t func[ARRAY_SIZE(words)] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		uint64_t word = look_symbol(l, words[i]);
+
+		if (!word)
+			continue;
+		func[i] = follow(l, RULE_GRAPH_HOOK, word);
+		judge(l, RULE_GRAPH_HOOK, func[i], tracers,
+		      "function graph calls", "");
+	}
+	/* Whoever wants only some functions is behind that. */
+	note_own(l, func[look_is(l, func[0], "ftrace_graph_entry_test")],
+		 IMAGE_OWN_ENTRIES);
+	note_own(l, func[2], IMAGE_OWN_RETURNS);
+	check_own(l);
+}
+
+/* An array of users, since. */
+static void check_graph_users(struct look *l, uint64_t array)
+{
 	uint32_t entry, ret;
 	const struct look_member members[] = {
 		{ "fgraph_ops", "entryfunc", &entry },
 		{ "fgraph_ops", "retfunc", &ret },
 	};
 
-	if (!array) {
-		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-			judge(l, RULE_GRAPH_HOOK,
-			      look_ptr(l, look_symbol(l, words[i])), tracers,
-			      "function graph calls", "");
-		entry_is = look_ptr(l, look_symbol(l, words[0]));
-		/* Whoever wants only some functions is behind that. */
-		if (look_is(l, entry_is, "ftrace_graph_entry_test"))
-			entry_is = look_ptr(l, look_symbol(l, words[1]));
-		note_own(l, entry_is, IMAGE_OWN_ENTRIES);
-		note_own(l, look_ptr(l, look_symbol(l, words[2])),
-			 IMAGE_OWN_RETURNS);
-		check_own(l);
-		return;
-	}
 	if (!look_members(l, "function graph's users", members,
 			  ARRAY_SIZE(members)))
 		return;
 	for (int i = 0; i < 16; i++) {
-		uint64_t ops = look_ptr(l, array + 8 * i);
+		uint64_t ops = follow(l, RULE_GRAPH_HOOK, array + 8 * i), func;
 
 		if (!ops)
 			continue;
-		judge(l, RULE_GRAPH_HOOK, look_ptr(l, ops + entry), tracers,
+		func = follow(l, RULE_GRAPH_HOOK, ops + entry);
+		judge(l, RULE_GRAPH_HOOK, func, tracers,
 		      "function graph calls", " at entries");
-		judge(l, RULE_GRAPH_HOOK, look_ptr(l, ops + ret), tracers,
+		note_own(l, func, IMAGE_OWN_ENTRIES);
+		func = follow(l, RULE_GRAPH_HOOK, ops + ret);
+		judge(l, RULE_GRAPH_HOOK, func, tracers,
 		      "function graph calls", " at returns");
-		note_own(l, look_ptr(l, ops + entry), IMAGE_OWN_ENTRIES);
-		note_own(l, look_ptr(l, ops + ret), IMAGE_OWN_RETURNS);
+		note_own(l, func, IMAGE_OWN_RETURNS);
 	}
 	check_own(l);
+}
+
+static void check_graph(struct look *l)
+{
+	uint64_t array = look_symbol(l, "fgraph_array");
+
+	if (array)
+		check_graph_users(l, array);
+	else
+		check_graph_pair(l);
 }
 
 static bool judge_export(struct look *l, uint64_t export, void *arg)
 {
 	const uint32_t *write = arg;
 
-	judge(l, RULE_EXPORT_HOOK, look_ptr(l, export + *write), exporters,
-	      "all traces go to", "");
+	judge_at(l, RULE_EXPORT_HOOK, export + *write, exporters,
+		 "all traces go to", "");
 	return true;
 }
 
@@ -233,9 +273,11 @@ struct kprobes {
 static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 			 const char *where)
 {
-	uint64_t event = look_ptr(l, kp - k->tk_kprobe + k->tk_event);
+	uint64_t event = follow(l, RULE_BPF_PROBE,
+				kp - k->tk_kprobe + k->tk_event);
 
-	if (event && look_ptr(l, event + k->call + k->programs) &&
+	if (event &&
+	    follow(l, RULE_BPF_PROBE, event + k->call + k->programs) &&
 	    !look_is_full(l, RULE_BPF_PROBE))
 		findings_add(l->f, RULE_BPF_PROBE,
 			     look_evidence(l, look_ptr(l, kp + k->addr)),
@@ -245,60 +287,56 @@ static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 static void judge_kretprobe(struct look *l, const struct kprobes *k,
 			    uint64_t kp, const char *where)
 {
-	uint64_t handler = look_ptr(l, kp + k->handler);
+	uint64_t handler = follow(l, RULE_KRETPROBE, kp + k->handler);
 
 	if (look_is(l, handler, "kretprobe_dispatcher"))
 		look_for_bpf(l, k, kp, where);
 	judge(l, RULE_KRETPROBE, handler, tracers, "a return probe calls",
 	      where);
-	judge(l, RULE_KRETPROBE, look_ptr(l, kp + k->entry_handler), tracers,
-	      "a return probe calls", where);
+	judge_at(l, RULE_KRETPROBE, kp + k->entry_handler, tracers,
+		 "a return probe calls", where);
 }
 
-static void judge_handlers(struct look *l, const struct kprobes *k, uint64_t kp)
+static void judge_handlers(struct look *l, const struct kprobes *k, uint64_t kp,
+			   uint64_t pre)
 {
-	uint64_t pre = look_ptr(l, kp + k->pre);
 	char name[LOOK_NAME], where[LOOK_NAME + 8];
 
 	snprintf(where, sizeof(where), " at %s",
-		 look_name(l, look_ptr(l, kp + k->addr), name));
+		 look_name(l, follow(l, RULE_KPROBE, kp + k->addr), name));
 	if (look_is(l, pre, "pre_handler_kretprobe"))
 		judge_kretprobe(l, k, kp, where);
 	else if (look_is(l, pre, "kprobe_dispatcher"))
 		look_for_bpf(l, k, kp, where);
 	judge(l, RULE_KPROBE, pre, tracers, "a probe calls", where);
-	judge(l, RULE_KPROBE, look_ptr(l, kp + k->post), tracers,
-	      "a probe calls", where);
-}
-
-/* Does it stand for several at one place? */
-static bool is_several(struct look *l, const struct kprobes *k, uint64_t kp)
-{
-	return look_is(l, look_ptr(l, kp + k->pre), "aggr_pre_handler");
+	judge_at(l, RULE_KPROBE, kp + k->post, tracers, "a probe calls", where);
 }
 
 /* One of several: there is nothing below it, whatever the guest says. */
 static bool judge_member(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
+	uint64_t pre = follow(l, RULE_KPROBE, kp + k->pre);
 
-	if (is_several(l, k, kp)) {
+	if (look_is(l, pre, "aggr_pre_handler")) {
 		look_cannot(l, "kprobes: several at one place are in one of "
 			       "them");
 		return false;
 	}
-	judge_handlers(l, k, kp);
+	judge_handlers(l, k, kp, pre);
 	return true;
 }
 
 static bool judge_kprobe(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
-	uint64_t addr = look_ptr(l, kp + k->addr);
+	uint64_t pre = follow(l, RULE_KPROBE, kp + k->pre);
+	uint64_t addr = follow(l, RULE_KPROBE, kp + k->addr);
 
 	buf_add(&l->probed, &addr, sizeof(addr));
-	judge_handlers(l, k, kp);
-	if (is_several(l, k, kp) &&
+	judge_handlers(l, k, kp, pre);
+	/* Several at one place. */
+	if (look_is(l, pre, "aggr_pre_handler") &&
 	    !guestlist_ring(l, kp + k->list, k->list, judge_member, arg))
 		look_cannot(l, "kprobes: the list of those at one place has no "
 			       "end");
@@ -341,33 +379,45 @@ struct tracepoints {
 	uint32_t funcs, name;
 };
 
+/* " at NAME", or nothing. */
+static void name_tracepoint(struct look *l, const struct tracepoints *t,
+			    uint64_t tp, char *dst, size_t cap)
+{
+	_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
+	char name[64];
+
+	if (!look_str(l, look_ptr(l, tp + t->name), name, sizeof(name)))
+		return;
+	buf_add_escaped(&safe, name, strlen(name));
+	snprintf(dst, cap, " at %s", safe.data);
+}
+
 static void judge_tracepoint(struct look *l, const struct tracepoints *t,
 			     uint64_t tp, const char *own)
 {
-	uint64_t funcs = look_ptr(l, tp + t->funcs);
+	uint64_t funcs = follow(l, RULE_TRACEPOINT_PROBE, tp + t->funcs);
 	const char *allowed[] = { own, tracers[0], tracers[1], tracers[2],
 				  NULL };
 	char where[64 + 16] = "";
 
 	if (!funcs)
 		return;
-	for (int i = 0; i < MAX_PROBES; i++) {
+	for (int i = 0;; i++) {
 		/* struct tracepoint_func: func, data, prio */
-		uint64_t func = look_ptr(l, funcs + 24 * i);
-		char name[64];
+		uint64_t func = follow(l, RULE_TRACEPOINT_PROBE,
+				       funcs + 24 * i);
 
 		if (!func)
 			return;
+		if (i == MAX_CALLED) {
+			look_cannot(l, "tracepoints: one calls more than %u "
+				       "functions", MAX_CALLED);
+			return;
+		}
 		if (may_be_called(l, func, own ? allowed : tracers))
 			continue;
-		if (!*where &&
-		    look_str(l, look_ptr(l, tp + t->name), name,
-			     sizeof(name))) {
-			_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
-
-			buf_add_escaped(&safe, name, strlen(name));
-			snprintf(where, sizeof(where), " at %s", safe.data);
-		}
+		if (!*where)
+			name_tracepoint(l, t, tp, where, sizeof(where));
 		say(l, RULE_TRACEPOINT_PROBE, func, "a tracepoint calls",
 		    where);
 	}
@@ -377,12 +427,17 @@ static void judge_tracepoint(struct look *l, const struct tracepoints *t,
 static void judge_table(struct look *l, const struct tracepoints *t,
 			uint64_t table, size_t nr, const char *own)
 {
+	if (nr > LOOK_MAX_NODES)
+		look_cannot(l, "tracepoints: more than %u in a table",
+			    LOOK_MAX_NODES);
 	for (size_t i = 0; i < nr && i < LOOK_MAX_NODES; i++) {
 		uint64_t at = table + 4 * i;
 		int32_t away;
 
-		if (look_read(l, at, &away, sizeof(away)))
+		if (look_read(l, at, &away, sizeof(away))) {
+			look_cannot(l, "tracepoints: a table cannot be read");
 			return;
+		}
 		judge_tracepoint(l, t, at + (int64_t)away, own);
 	}
 }
@@ -408,11 +463,30 @@ static void check_tracepoints(struct look *l)
 	for (size_t i = 0; i < ml->nr; i++)
 		if (!look_read(l, ml->mod[i].addr + count, &nr, sizeof(nr)) &&
 		    nr)
-			judge_table(l, &t, look_ptr(l, ml->mod[i].addr + table),
+			judge_table(l, &t,
+				    follow(l, RULE_TRACEPOINT_PROBE,
+					   ml->mod[i].addr + table),
 				    nr, ml->mod[i].name);
 }
 
 /* ---- Netfilter ---- */
+
+/* struct nf_hook_entries: the number, then pairs. */
+static void judge_chain(struct look *l, uint64_t entries, const char *where)
+{
+	uint16_t nr;
+
+	if (look_read(l, entries, &nr, sizeof(nr))) {
+		look_cannot(l, "netfilter: a chain cannot be read");
+		return;
+	}
+	if (nr > MAX_CALLED)
+		look_cannot(l, "netfilter: one calls more than %u functions",
+			    MAX_CALLED);
+	for (int i = 0; i < nr && i < MAX_CALLED; i++)
+		judge_at(l, RULE_NETFILTER_HOOK, entries + 8 + 16 * i, packets,
+			 "netfilter calls", where);
+}
 
 static bool judge_net(struct look *l, uint64_t net, void *arg)
 {
@@ -429,16 +503,11 @@ static bool judge_net(struct look *l, uint64_t net, void *arg)
 		if (btf_member(l->g->types, "net", path, &m, NULL))
 			continue;
 		for (uint32_t i = 0; i < m.size / 8; i++) {
-			uint64_t e = look_ptr(l, net + m.off + 8 * i);
-			uint16_t nr;
+			uint64_t e = follow(l, RULE_NETFILTER_HOOK,
+					    net + m.off + 8 * i);
 
-			if (!e || look_read(l, e, &nr, sizeof(nr)))
-				continue;
-			/* struct nf_hook_entries: the number, then pairs. */
-			for (int h = 0; h < nr && h < MAX_PROBES; h++)
-				judge(l, RULE_NETFILTER_HOOK,
-				      look_ptr(l, e + 8 + 16 * h), packets,
-				      "netfilter calls", where);
+			if (e)
+				judge_chain(l, e, where);
 		}
 	}
 	return true;
@@ -488,12 +557,12 @@ static void read_name(struct look *l, const struct proc *p, uint64_t file,
 		      struct proc_name *name)
 {
 	name->len = 0;
-	if (!look_read(l, file + p->namelen, &name->len, sizeof(name->len)) &&
-	    (!name->len || !look_read(l, look_ptr(l, file + p->name),
-				      name->text, name->len)))
-		return;
-	name->len = 0;
-	look_cannot(l, "/proc: names cannot be read");
+	if (look_read(l, file + p->namelen, &name->len, sizeof(name->len)) ||
+	    (name->len && look_read(l, look_ptr(l, file + p->name), name->text,
+				    name->len))) {
+		look_cannot(l, "/proc: names cannot be read");
+		name->len = 0;
+	}
 }
 
 static void judge_file(struct look *l, const struct proc *p, uint64_t file,
@@ -502,7 +571,7 @@ static void judge_file(struct look *l, const struct proc *p, uint64_t file,
 	const uint32_t off[] = { p->iops, p->ops, p->seq };
 
 	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
-		uint64_t to = look_ptr(l, file + off[i]);
+		uint64_t to = follow(l, RULE_OPERATIONS, file + off[i]);
 		_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
 		json_t *e;
 
@@ -532,7 +601,7 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 	uint64_t stack[64];
 	size_t depth = 0;
 
-	stack[depth++] = look_ptr(l, dir + p->subdir);
+	stack[depth++] = follow(l, RULE_OPERATIONS, dir + p->subdir);
 	while (depth) {
 		uint64_t node = stack[--depth];
 		struct proc_name name;
@@ -548,8 +617,8 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 		read_name(l, p, node - p->node, &name);
 		judge_file(l, p, node - p->node, &name);
 		/* struct rb_node: parent, right, left */
-		stack[depth++] = look_ptr(l, node + 8);
-		stack[depth++] = look_ptr(l, node + 16);
+		stack[depth++] = follow(l, RULE_OPERATIONS, node + 8);
+		stack[depth++] = follow(l, RULE_OPERATIONS, node + 16);
 	}
 }
 
@@ -584,8 +653,9 @@ static void check_proc(struct look *l)
 	}
 	judge_file(l, &p, root, &(struct proc_name){ "/proc", 5 });
 	judge_dir(l, &p, root);
+	net = net ? follow(l, RULE_OPERATIONS, net + proc_net) : 0;
 	if (net)
-		judge_dir(l, &p, look_ptr(l, net + proc_net));
+		judge_dir(l, &p, net);
 }
 
 void check_hooks(struct look *l)

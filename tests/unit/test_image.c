@@ -1094,6 +1094,84 @@ static void nested_probes(void **state)
 	finds(k, RULE_KPROBE, 1);
 }
 
+/* What is called through a pointer that leads nowhere is not nobody. */
+static void dead_ends(void **state)
+{
+	static const uint64_t last = DATA_LEN - 8; /* nothing is behind it */
+	static const struct {
+		uint64_t at, to;
+		const char *said;
+	} ends[] = {
+		{ OPS_LIST, DATA + last, "ftrace-hook: a pointer" },
+		{ EXPORTS, DATA + last, "export-hook: a pointer" },
+		{ KPROBES, DATA + last, "kprobe: a pointer" },
+		{ TP + 8, 0x1234, "tracepoint-probe: a pointer" },
+		{ TP + 8, DATA + last, "tracepoint-probe: a pointer" },
+		{ TP_PTRS, 0x7000000, "tracepoint-probe: a pointer" },
+		{ MOD_EVIL + 0x188, DATA + DATA_LEN, "tracepoints: a table" },
+		{ INIT_NET + 0x48, 0x1234, "netfilter: a chain" },
+		{ INIT_NET + 0x48, DATA + last, "netfilter-hook: a pointer" },
+		{ INIT_NET + 0x80, 0x1234, "operations: a pointer" },
+		{ PROC + 24, DATA + DATA_LEN, "operations: a pointer" },
+	};
+	struct kernel *k = *state;
+
+	put(k, MOD_EVIL + 0x190, 1);
+	put(k, MOD_EVIL + 0x188, DATA + TP_PTRS);
+	put(k, last, DATA + OPS_END);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		uint64_t was;
+
+		memcpy(&was, k->g.ram + GPA_DATA + ends[i].at, sizeof(was));
+		look(k);
+		assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
+		put(k, ends[i].at, ends[i].to);
+		if (ends[i].to == DATA + last && ends[i].at != OPS_LIST)
+			put(k, last, ends[i].at == TP + 8 ? TEXT + 0x100 :
+				     ends[i].at == INIT_NET + 0x48);
+		look(k);
+		if (!says(k, ends[i].said))
+			fail_msg("%zu: not said: %s", i, ends[i].said);
+		put(k, ends[i].at, was);
+		put(k, last, DATA + OPS_END);
+	}
+}
+
+/* More than are looked at are not more than there are. */
+static void many_called(void **state)
+{
+	struct kernel *k = *state;
+	uint16_t nr = 1024;
+
+	for (uint64_t i = 0; i < 1024; i++) {
+		put(k, FREE + 24 * i, TEXT + 0x100);
+		put(k, FREE + 0x8008 + 16 * i, TEXT + 0x100);
+	}
+	fake_put(&k->g, GPA_DATA + FREE + 0x8000, &nr, sizeof(nr));
+	put(k, FREE + 24 * 1023, EVIL);
+	put(k, FREE + 0x8008 + 16 * 1023, EVIL);
+	put(k, TP + 8, DATA + FREE);
+	finds(k, RULE_TRACEPOINT_PROBE, 1);
+	assert_false(says(k, "tracepoints: "));
+	put(k, FREE + 24 * 1024, TEXT + 0x100);
+	finds(k, RULE_TRACEPOINT_PROBE, 1);
+	assert_true(says(k, "tracepoints: one calls more than 1024 functions"));
+	put(k, TP + 8, 0);
+	put(k, INIT_NET + 0x48, DATA + FREE + 0x8000);
+	finds(k, RULE_NETFILTER_HOOK, 1);
+	assert_false(says(k, "netfilter: "));
+	nr++;
+	fake_put(&k->g, GPA_DATA + FREE + 0x8000, &nr, sizeof(nr));
+	finds(k, RULE_NETFILTER_HOOK, 1);
+	assert_true(says(k, "netfilter: one calls more than 1024 functions"));
+	put(k, INIT_NET + 0x48, 0);
+	/* Of a module's tracepoints as many as nodes of a list. */
+	put(k, MOD_EVIL + 0x188, DATA + FREE);
+	put(k, MOD_EVIL + 0x190, LOOK_MAX_NODES + 1);
+	look(k);
+	assert_true(says(k, "tracepoints: more than 65536 in a table"));
+}
+
 /* Words of the kernel's data are others: anything, or addresses. */
 static void damage(void **state)
 {
@@ -1152,6 +1230,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(live_patches, setup, teardown),
 		cmocka_unit_test_setup_teardown(circles, setup, teardown),
 		cmocka_unit_test_setup_teardown(nested_probes, setup, teardown),
+		cmocka_unit_test_setup_teardown(dead_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage, setup, teardown),
 	};
 
