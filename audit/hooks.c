@@ -471,6 +471,28 @@ static void check_tracepoints(struct look *l)
 
 /* ---- Netfilter ---- */
 
+/* Pointers to chains; the kernel need not have them. */
+struct chains {
+	const char *type, *path, *packets;
+	uint32_t off, nr;
+};
+
+struct netfilter {
+	uint32_t list, devices, device;
+	struct chains of_net[4], of_device[2];
+};
+
+static void find_chains(const struct look *l, struct chains *c, size_t nr)
+{
+	struct btf_member m;
+
+	for (; nr; nr--, c++)
+		if (!btf_member(l->g->types, c->type, c->path, &m, NULL)) {
+			c->off = m.off;
+			c->nr = m.size / 8;
+		}
+}
+
 /* struct nf_hook_entries: the number, then pairs. */
 static void judge_chain(struct look *l, uint64_t entries, const char *where)
 {
@@ -488,39 +510,66 @@ static void judge_chain(struct look *l, uint64_t entries, const char *where)
 			 "netfilter calls", where);
 }
 
+static void judge_chains(struct look *l, uint64_t at, const struct chains *c,
+			 size_t nr)
+{
+	for (; nr; nr--, c++)
+		for (uint32_t i = 0; i < c->nr; i++) {
+			uint64_t entries = follow(l, RULE_NETFILTER_HOOK,
+						  at + c->off + 8 * i);
+
+			if (entries)
+				judge_chain(l, entries, c->packets);
+		}
+}
+
+static bool judge_device(struct look *l, uint64_t device, void *arg)
+{
+	const struct netfilter *n = arg;
+
+	judge_chains(l, device, n->of_device, ARRAY_SIZE(n->of_device));
+	return true;
+}
+
 static bool judge_net(struct look *l, uint64_t net, void *arg)
 {
-	static const char *const families[] = { "ipv4", "ipv6", "arp",
-						"bridge" };
+	const struct netfilter *n = arg;
 
-	for (size_t f = 0; f < ARRAY_SIZE(families); f++) {
-		char path[32], where[32];
-		struct btf_member m;
-
-		snprintf(path, sizeof(path), "nf.hooks_%s", families[f]);
-		snprintf(where, sizeof(where), " for packets of %s",
-			 families[f]);
-		if (btf_member(l->g->types, "net", path, &m, NULL))
-			continue;
-		for (uint32_t i = 0; i < m.size / 8; i++) {
-			uint64_t e = follow(l, RULE_NETFILTER_HOOK,
-					    net + m.off + 8 * i);
-
-			if (e)
-				judge_chain(l, e, where);
-		}
-	}
+	judge_chains(l, net, n->of_net, ARRAY_SIZE(n->of_net));
+	if (!guestlist_ring(l, net + n->devices, n->device, judge_device, arg))
+		look_cannot(l, "netfilter: the list of devices has no end");
 	return true;
 }
 
 static void check_netfilter(struct look *l)
 {
 	uint64_t head = look_symbol(l, "net_namespace_list");
-	uint32_t list;
-	const struct look_member members[] = { { "net", "list", &list } };
+	struct netfilter n = {
+		.of_net = {
+			{ "net", "nf.hooks_ipv4", " for packets of ipv4" },
+			{ "net", "nf.hooks_ipv6", " for packets of ipv6" },
+			{ "net", "nf.hooks_arp", " for packets of arp" },
+			{ "net", "nf.hooks_bridge", " for packets of bridge" },
+		},
+		.of_device = {
+			{ "net_device", "nf_hooks_ingress",
+			  " for packets that come in by a device" },
+			{ "net_device", "nf_hooks_egress",
+			  " for packets that go out by a device" },
+		},
+	};
+	const struct look_member members[] = {
+		{ "net", "list", &n.list },
+		{ "net", "dev_base_head", &n.devices },
+		{ "net_device", "dev_list", &n.device },
+	};
 
-	if (head && look_members(l, "netfilter", members, 1) &&
-	    !guestlist_ring(l, head, list, judge_net, NULL))
+	if (!head ||
+	    !look_members(l, "netfilter", members, ARRAY_SIZE(members)))
+		return;
+	find_chains(l, n.of_net, ARRAY_SIZE(n.of_net));
+	find_chains(l, n.of_device, ARRAY_SIZE(n.of_device));
+	if (!guestlist_ring(l, head, n.list, judge_net, &n))
 		look_cannot(l, "netfilter: the list of name spaces has no end");
 }
 

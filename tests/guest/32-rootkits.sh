@@ -199,6 +199,7 @@ END
 		"target=$(addr proc_root_operations)"
 	found "seq_operations" rk_seq 1 operations "target=$(addr tcp4_seq_ops)"
 	found "netfilter" rk_netfilter 1 netfilter-hook
+	found "netfilter, device" rk_netfilter 1 netfilter-hook device=1
 	found "IDT" rk_idt 1 idt-gate "target=$(addr idt_table)"
 	found "LSTAR" rk_lstar 0 "" "target=0"
 	found "hidden module" rk_hidden 1 "hidden-module hidden-code"

@@ -119,7 +119,8 @@ static void map_data(struct kernel *k)
 static void put_all(struct kernel *k)
 {
 	static const uint64_t rings[] = { TRAMPOLINES, SLOTS, OPT_SLOTS, KSET,
-					  BPF_SYMBOLS, PACKS, PATCHES };
+					  BPF_SYMBOLS, PACKS, PATCHES,
+					  INIT_NET + 0x90 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++)
 		put_ring(k, rings[i]);
@@ -516,6 +517,30 @@ static void others(void **state)
 	assert_true(says(k, "what tcp in /proc does"));
 	put_file(k, FREE, "mine", 4);
 	finds(k, RULE_OPERATIONS, 0);
+}
+
+/* Hooks that network devices have for themselves. */
+static void devices(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, INIT_NET + 0x90, DATA + FREE);
+	put(k, FREE, DATA + FREE + 0x100);
+	put(k, FREE + 0x100, DATA + INIT_NET + 0x90);
+	for (uint64_t hooks = 0x10; hooks <= 0x18; hooks += 8) {
+		put(k, FREE + 0x100 + hooks, DATA + FREE + 0x200);
+		put(k, FREE + 0x200, 1);
+		put(k, FREE + 0x208, EVIL);
+		finds(k, RULE_NETFILTER_HOOK, 1);
+		assert_true(says(k, hooks == 0x10 ? "that come in by a device" :
+						    "that go out by a device"));
+		put(k, FREE + 0x100 + hooks, 0);
+	}
+	finds(k, RULE_NETFILTER_HOOK, 0);
+	assert_false(says(k, "netfilter: "));
+	put(k, FREE + 0x100, DATA + FREE + 0x100);
+	look(k);
+	assert_true(says(k, "netfilter: the list of devices has no end"));
 }
 
 /* What the kernel itself calls is constant, whatever the file. */
@@ -1212,6 +1237,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fprobes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
+		cmocka_unit_test_setup_teardown(devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_trees, setup, teardown),
