@@ -519,6 +519,38 @@ static void others(void **state)
 	finds(k, RULE_OPERATIONS, 0);
 }
 
+static void rename_module(struct kernel *k, uint64_t off, const char *name)
+{
+	fake_put(&k->g, GPA_DATA + off + 24, name, strlen(name) + 1);
+}
+
+/* Whom a tracepoint may call, by name. */
+static void listeners(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, TP + 8, DATA + FREE);
+	put(k, FREE, EVIL);
+	finds(k, RULE_TRACEPOINT_PROBE, 1);
+	rename_module(k, MOD_EVIL, "drop_monitor");
+	finds(k, RULE_TRACEPOINT_PROBE, 0);
+	put(k, GRAPH_ENTRY, EVIL);
+	finds(k, RULE_GRAPH_HOOK, 1);
+	put(k, GRAPH_ENTRY, TEXT + 0x100);
+	/* A module's own may call this module, whatever it is called. */
+	rename_module(k, MOD_EVIL, "evil");
+	put(k, TP_PTRS, TP + 0x40 - TP_PTRS);
+	put(k, FREE + 0x100, TP - (FREE + 0x100));
+	put(k, MOD_EVIL + 0x188, DATA + FREE + 0x100);
+	put(k, MOD_EVIL + 0x190, 1);
+	finds(k, RULE_TRACEPOINT_PROBE, 0);
+	put(k, MOD_EVIL + 0x190, 0);
+	rename_module(k, MOD_OWN, "*");
+	put(k, MOD_OWN + 0x188, DATA + FREE + 0x100);
+	put(k, MOD_OWN + 0x190, 1);
+	finds(k, RULE_TRACEPOINT_PROBE, 1);
+}
+
 /* Hooks that network devices have for themselves. */
 static void devices(void **state)
 {
@@ -1237,6 +1269,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fprobes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others, setup, teardown),
+		cmocka_unit_test_setup_teardown(listeners, setup, teardown),
 		cmocka_unit_test_setup_teardown(devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_names, setup, teardown),
