@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sites.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,11 @@
 
 #define SITE_MAX 255	/* bytes: the lengths in the tables have 8 bits */
 #define MAX_DEPTH 3	/* of sites in what an alternative puts in */
+#define MAX_PROBES 256	/* of one tracepoint */
 
 /* Code that stands at @addr. */
 struct code {
-	const struct look *l;
+	struct look *l;
 	const struct sites *sites;
 	uint64_t addr;
 	const uint8_t *now;
@@ -112,13 +114,37 @@ static bool begins_with(const struct look *l, uint64_t addr,
 	return false;
 }
 
+static bool is_module(const struct look *l, uint64_t addr)
+{
+	return codemap_owner(&l->code, addr) == CODE_MODULE;
+}
+
 static bool is_function(const struct look *l, uint64_t addr)
 {
 	struct sym s;
 
-	if (symtab_at(l->g->symbols, addr, &s) && s.addr == addr)
-		return true;
-	return codemap_owner(&l->code, addr) == CODE_MODULE;
+	return symtab_at(l->g->symbols, addr, &s) && s.addr == addr;
+}
+
+/* Is that function entered with the tracepoint? Who may be is for hooks.c to say. */
+static bool is_probe(struct look *l, const char *tracepoint, uint64_t addr)
+{
+	char name[SYMTAB_NAME_MAX + 1];
+	struct btf_member m;
+	uint64_t funcs;
+
+	snprintf(name, sizeof(name), "__tracepoint_%s", tracepoint);
+	if (btf_member(l->g->types, "tracepoint", "funcs", &m, NULL))
+		return false;
+	funcs = look_ptr(l, look_symbol(l, name) + m.off);
+	for (int i = 0; funcs && i < MAX_PROBES; i++) {
+		/* struct tracepoint_func: func, data, prio */
+		uint64_t func = look_ptr(l, funcs + 24 * i);
+
+		if (!func || func == addr)
+			return func;
+	}
+	return false;
 }
 
 static bool is_tracer(const struct look *l, uint64_t addr)
@@ -174,6 +200,45 @@ static bool legit_jump(const struct code *c, const struct site *s)
 	return target(c, 0xe9) == s->arg;
 }
 
+/*
+ * The tracepoint that the static call at @s is for, or NULL: it is for something
+ * else. The kernel begins with a call of its trampoline, if it is none itself.
+ */
+static const char *tracepoint_of(const struct code *c, const struct site *s,
+				 struct sym *sym)
+{
+	static const char prefix[] = "__SCT__tp_func_";
+	const struct code was = {
+		.addr = s->addr,
+		.now = kfile_at(c->l->g->file, s->addr, 5),
+		.len = 5,
+	};
+	const uint64_t at[] = { s->addr, was.now ? branch(&was) : 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++)
+		if (symtab_at(c->l->g->symbols, at[i], sym) &&
+		    sym->addr == at[i] &&
+		    !strncmp(sym->name, prefix, sizeof(prefix) - 1))
+			return sym->name + sizeof(prefix) - 1;
+	return NULL;
+}
+
+/*
+ * A module that is listed is no reason to call it at a tracepoint. Who else has
+ * static calls knows better than we whom he may call.
+ */
+static bool is_callee(const struct code *c, const struct site *s, uint64_t to)
+{
+	const char *tracepoint;
+	struct sym sym;
+
+	if (!is_module(c->l, to))
+		return is_function(c->l, to);
+	tracepoint = tracepoint_of(c, s, &sym);
+	return !tracepoint || look_may_trace(c->l, to) ||
+	       is_probe(c->l, tracepoint, to);
+}
+
 /* A call or jump to a function; or its result, if that is 0 or nothing. */
 static bool legit_static_call(const struct code *c, const struct site *s)
 {
@@ -182,10 +247,10 @@ static bool legit_static_call(const struct code *c, const struct site *s)
 	uint64_t to = branch(c);
 
 	if (to)
-		return is_function(c->l, to) || is_return_thunk(c->l, to);
+		return is_callee(c, s, to) || is_return_thunk(c->l, to);
 	if (c->len == 6 && c->now[0] == 0x0f && (c->now[1] & 0xf0) == 0x80)
-		return is_function(c->l, c->addr + 6 +
-					 (int64_t)get_s32(c->now + 2));
+		return is_callee(c, s,
+				 c->addr + 6 + (int64_t)get_s32(c->now + 2));
 	return nop_run(c->now, c->len) == c->len ||
 	       !memcmp(c->now, zero, sizeof(zero)) ||
 	       !memcmp(c->now, zero2, sizeof(zero2)) ||
@@ -250,7 +315,10 @@ static bool legit_paravirt(const struct code *c, const struct site *s)
 /* What all of ftrace's trampolines call. */
 static bool legit_tracer_call(const struct code *c, const struct site *s)
 {
-	return is_function(c->l, target(c, 0xe8));
+	uint64_t to = target(c, 0xe8);
+
+	return is_function(c->l, to) ||
+	       (is_module(c->l, to) && look_may_trace(c->l, to));
 }
 
 /* A breakpoint, or a jump to where kprobes keeps the instructions. */
@@ -653,7 +721,7 @@ static size_t explain(const struct code *c, uint64_t from, size_t at)
 	return best;
 }
 
-size_t sites_explain(const struct sites *s, const struct look *l, uint64_t addr,
+size_t sites_explain(const struct sites *s, struct look *l, uint64_t addr,
 		     const uint8_t *now, size_t before, size_t len)
 {
 	struct code c = {

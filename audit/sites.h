@@ -44,7 +44,7 @@ void sites_deinit(struct sites *s);
  * byte is not what the image has. @before bytes before @now can be read, too.
  * Returns the number of bytes from @addr on that a site explains, or 0.
  */
-size_t sites_explain(const struct sites *s, const struct look *l, uint64_t addr,
+size_t sites_explain(const struct sites *s, struct look *l, uint64_t addr,
 		     const uint8_t *now, size_t before, size_t len);
 
 #endif

@@ -42,7 +42,8 @@ enum {
 	MCOUNT = 0x600, JUMP = 0x620, SHORT_JUMP = 0x630, JUMP_TO = 0x640,
 	STATIC_CALL = 0x650, STATIC_BRANCH = 0x658, TRAMPOLINE = 0x660,
 	TRACER_CALL = 0x670, LOCK = 0x680, ENDBR = 0x690, SHIFT = 0x6a0,
-	POINTER = 0x6b0, PROBED = 0x6c0, DISPATCHER = 0x700, READ = 0x780,
+	POINTER = 0x6b0, PROBED = 0x6c0, TP_TRAMPOLINE = 0x6d0,
+	TP_CALL = 0x6e0, DISPATCHER = 0x700, READ = 0x780,
 	WRITE = 0x7c0, THUNKS = 0x800, CALLEE = 0x900, RETURN_THUNK = 0xc00,
 	NATIVE = 0xd00, TRACER = 0xd80, RETURN_THUNK2 = 0xe00, REL64 = 0xf00,
 	REL32 = 0xf10, REL32_BACK = 0xf18, GATES = 0xf80, GATE_ROW = 0xf90,
@@ -51,7 +52,7 @@ enum {
 
 /* In RODATA, and in DATA. */
 enum { SYSCALLS = 0x10, OPERATIONS = 0x200, FILLED_IN = 0x300, NUMBER = 0x340 };
-enum { IDT = 0, POKING = 0x1000 };
+enum { IDT = 0, POKING = 0x1000, TRACEPOINT = 0x1800, JIFFIES = 0x1900 };
 
 enum {
 	TEXT_SEC = 1, ALTS, PARAVIRTS, RETPOLINES, RETURNS, LOCKS, ENDBRS,
@@ -87,6 +88,7 @@ static const struct {
 	{ TEXT + VICTIM, 't', "victim" },
 	{ TEXT + TRAMPOLINE, 't', "__SCT__callee" },
 	{ TEXT + TRACER_CALL, 't', "ftrace_call" },
+	{ TEXT + TP_TRAMPOLINE, 't', "__SCT__tp_func_switch" },
 	{ TEXT + DISPATCHER, 't', "x64_sys_call" },
 	{ TEXT + READ, 't', "__x64_sys_read" },
 	{ TEXT + WRITE, 't', "__x64_sys_write" },
@@ -105,13 +107,15 @@ static const struct {
 	{ TABLE(JUMPS), 'd', "__start___jump_table" },
 	{ TABLE(JUMPS) + 32, 'd', "__stop___jump_table" },
 	{ TABLE(STATIC_CALLS), 'd', "__start_static_call_sites" },
-	{ TABLE(STATIC_CALLS) + 16, 'd', "__stop_static_call_sites" },
+	{ TABLE(STATIC_CALLS) + 24, 'd', "__stop_static_call_sites" },
 	{ RODATA + SYSCALLS, 'd', "sys_call_table" },
 	{ RODATA + OPERATIONS, 'd', "some_operations" },
 	{ RODATA + FILLED_IN, 'd', "__start_ro_after_init" },
 	{ RODATA + NUMBER, 'd', "__end_ro_after_init" },
 	{ DATA + IDT, 'd', "idt_table" },
 	{ DATA + POKING, 'd', "bp_desc" },
+	{ DATA + TRACEPOINT, 'd', "__tracepoint_switch" },
+	{ DATA + JIFFIES, 'd', "jiffies_64" },
 };
 
 static const struct {
@@ -126,6 +130,8 @@ static const struct {
 	{ TEXT + STATIC_CALL, 0xe8, TEXT + TRAMPOLINE },
 	{ TEXT + TRAMPOLINE, 0xe9, TEXT + CALLEE },
 	{ TEXT + TRACER_CALL, 0xe8, TEXT + CALLEE },
+	{ TEXT + TP_TRAMPOLINE, 0xe9, TEXT + CALLEE },
+	{ TEXT + TP_CALL, 0xe8, TEXT + TP_TRAMPOLINE },
 	{ TEXT + DISPATCHER + 16, 0xe8, TEXT + READ },
 	{ TEXT + DISPATCHER + 32, 0xe9, TEXT + CALLEE + 1 },
 	{ REPLACED, 0xe8, TEXT + CALLEE },
@@ -191,6 +197,7 @@ static const struct {
 	{ TABLE(JUMPS) + 20, TEXT + JUMP_TO },
 	{ TABLE(STATIC_CALLS), TEXT + STATIC_CALL },
 	{ TABLE(STATIC_CALLS) + 8, TEXT + STATIC_BRANCH },
+	{ TABLE(STATIC_CALLS) + 16, TEXT + TP_CALL },
 };
 
 static const struct {
@@ -326,9 +333,12 @@ static inline void fake_image_add_types(struct fake_image *k, size_t alt_size)
 {
 	struct fake_btf b = { 0 };
 	uint32_t u32 = fake_btf_type(&b, "u32", INT, 0, 4);
+	uint32_t u64 = fake_btf_type(&b, "u64", INT, 0, 8);
 
 	fake_btf_type(&b, "bp_patching_desc", STRUCT, 1, 16);
 	fake_btf_add(&b, "refs", u32, 12 * 8);
+	fake_btf_type(&b, "tracepoint", STRUCT, 1, 16);
+	fake_btf_add(&b, "funcs", u64, 8 * 8);
 	fake_btf_type(&b, "alt_instr", STRUCT, 1, alt_size);
 	fake_btf_add(&b, alt_size == 14 ? "flags" : "cpuid", u32, 8 * 8);
 	fake_btf_finish(&b, &k->blob);

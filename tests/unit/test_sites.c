@@ -243,8 +243,11 @@ static void tracing(void **state)
 	assert_int_equal(led(k, MCOUNT, 0xe8, MADE + 0x9000, ""), 0);
 	assert_int_equal(led(k, MCOUNT, 0xe9, TEXT + SLIDE + TRACER, ""), 0);
 	assert_int_equal(explained(k, MCOUNT, "\x0f\x1f\x40\0\x90", 5), 3);
-	/* What ftrace's own trampoline calls: any function. */
+	/* What ftrace's own trampoline calls: any function, but who may in modules. */
 	assert_true(led(k, TRACER_CALL, 0xe8, TEXT + SLIDE + NATIVE, "") > 0);
+	assert_int_equal(led(k, TRACER_CALL, 0xe8, MADE + CODE_MODULE * 0x1000,
+			     ""), 0);
+	k->l.code.v[0].module = "lttng_tracer";
 	assert_true(led(k, TRACER_CALL, 0xe8, MADE + CODE_MODULE * 0x1000, "") >
 		    0);
 	assert_int_equal(led(k, TRACER_CALL, 0xe8, TEXT + SLIDE + NATIVE + 1,

@@ -157,6 +157,34 @@ static void jump_at_entry(void **state)
 	says(k, "+0x500 are");
 }
 
+/* What is called at a tracepoint, by its trampoline or at once. */
+static void traced(void **state)
+{
+	const uint64_t module = MADE + CODE_MODULE * 0x1000;
+	const uint64_t funcs = DATA + SLIDE + TRACEPOINT + 0x20;
+	struct kernel *k = *state;
+
+	put_branch(k, STATIC_CALL, 0xe8, module);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_branch(k, TP_TRAMPOLINE, 0xe9, TEXT + SLIDE + NATIVE);
+	put_branch(k, TP_CALL, 0xe8, TEXT + SLIDE + NATIVE);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_branch(k, TP_TRAMPOLINE, 0xe9, module);
+	put_branch(k, TP_CALL, 0xe8, module);
+	finds(k, RULE_TEXT_CHANGED, 2);
+	k->i.l.code.v[0].module = "xftrace";
+	finds(k, RULE_TEXT_CHANGED, 0);
+	k->i.l.code.v[0].module = "mod";
+	/* What is in its list is another rule's. */
+	fake_put_u64(&k->g, GPA_DATA + TRACEPOINT + 8, funcs);
+	fake_put_u64(&k->g, GPA_DATA + TRACEPOINT + 0x20, EVIL);
+	finds(k, RULE_TEXT_CHANGED, 2);
+	fake_put_u64(&k->g, GPA_DATA + TRACEPOINT + 0x20 + 24, module);
+	finds(k, RULE_TEXT_CHANGED, 0);
+	put_branch(k, TP_CALL, 0xe8, module + 1);
+	finds(k, RULE_TEXT_CHANGED, 1);
+}
+
 static void many_changes(void **state)
 {
 	struct kernel *k = *state;
@@ -346,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(changed_code, setup, teardown),
 		cmocka_unit_test_setup_teardown(jump_at_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(traced, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(dispatched, setup, teardown),
 		cmocka_unit_test_setup_teardown(enough, setup, teardown),
