@@ -30,6 +30,7 @@ struct look {
 	struct sites *sites;		/* NULL without a file */
 	struct buf probed;		/* uint64_t: where kprobes are */
 	bool poking;			/* the kernel is patching its code */
+	struct buf patched;		/* uint64_t: where, if explained so */
 	unsigned int own;		/* IMAGE_OWN_...: seen */
 	uint64_t began_ns, bytes;
 	unsigned int reads;

@@ -687,6 +687,14 @@ static bool is_in_flight(const struct code *c, const struct site *s)
 	return false;
 }
 
+static void note_in_flight(const struct code *c, uint64_t addr)
+{
+	struct buf *b = &c->l->patched;
+
+	if (b->len < LOOK_MAX_KEPT * sizeof(addr))
+		buf_add(b, &addr, sizeof(addr));
+}
+
 /*
  * Of the code @c, which was made of the bytes at @from, byte @at is another
  * than there. Returns how many bytes from there on a site explains.
@@ -714,9 +722,14 @@ static size_t explain(const struct code *c, uint64_t from, size_t at)
 		part.now = c->now + at - in;
 		part.len = s->len;
 		part.depth++;
-		if (s->len - in > best && (kinds[s->kind].legit(&part, s) ||
-					   is_in_flight(&part, s)))
-			best = s->len - in;
+		if (s->len - in <= best)
+			continue;
+		if (!kinds[s->kind].legit(&part, s)) {
+			if (!is_in_flight(&part, s))
+				continue;
+			note_in_flight(&part, part.addr);
+		}
+		best = s->len - in;
 	}
 	return best;
 }

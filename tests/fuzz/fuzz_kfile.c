@@ -55,6 +55,7 @@ static void compare(const struct kfile *k, struct cursor *in)
 	check_tables(&l);
 	guest_end();
 	buf_deinit(&l.probed);
+	buf_deinit(&l.patched);
 }
 
 void fuzz_one(struct cursor *in)

@@ -383,6 +383,7 @@ static inline void fake_image_close(struct fake_image *k)
 	sites_deinit(&k->sites);
 	codemap_deinit(&k->l.code);
 	buf_deinit(&k->l.probed);
+	buf_deinit(&k->l.patched);
 	findings_deinit(&k->found);
 	btf_close(&k->types);
 	buf_deinit(&k->blob);

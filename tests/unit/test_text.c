@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "fake_guest.h"
 #include "fake_image.h"
 
@@ -283,6 +285,55 @@ static void while_it_patches(void **state)
 	finds(k, RULE_TEXT_CHANGED, 1);
 }
 
+/* What happens in the guest at each tick of image's, of which 10 are between looks. */
+static struct kernel *running;
+static int ticks, patched_until;
+
+/* In place of libc's. */
+int usleep(useconds_t us)
+{
+	(void)us;
+	if (!running)
+		return 0;
+	fake_put_u64(&running->g, GPA_DATA + JIFFIES, ++ticks);
+	if (ticks == patched_until)
+		*text(running, JUMP) = 0x0f;
+	return 0;
+}
+
+static size_t checked(struct kernel *k, enum rule_id rule, const char *what)
+{
+	struct findings *f = &k->i.found;
+	size_t nr = 0;
+
+	findings_deinit(f);
+	assert_int_equal(image_check(&k->i.g, f, NULL), 0);
+	for (size_t i = 0; i < f->nr; i++)
+		nr += f->v[i].rule == rule && strstr(f->v[i].text, what);
+	return nr;
+}
+
+/* It says that it is patching, and never ends. */
+static void patches_for_ever(void **state)
+{
+	struct kernel *k = *state;
+	const uint32_t refs = 1;
+
+	*text(k, JUMP) = 0xcc;
+	fake_put(&k->g, GPA_DATA + POKING + 12, &refs, sizeof(refs));
+	assert_int_equal(checked(k, RULE_CANNOT_TELL, "stands still"), 1);
+	assert_int_equal(checked(k, RULE_TEXT_CHANGED, ""), 0);
+	running = k;
+	assert_int_equal(checked(k, RULE_TEXT_CHANGED, "begins with a breakp"),
+			 1);
+	/* A slow guest. */
+	ticks = 0;
+	patched_until = 60;
+	assert_int_equal(checked(k, RULE_TEXT_CHANGED, ""), 0);
+	assert_true(ticks >= 60);
+	running = NULL;
+}
+
 static void system_calls(void **state)
 {
 	struct kernel *k = *state;
@@ -380,6 +431,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(while_it_patches, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(patches_for_ever, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(system_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(constants, setup, teardown),
