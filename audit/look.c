@@ -8,8 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-/* Reads between two looks at the clock, which cost more than a read. */
+/* Reads between two looks at the clock, which cost more than a short one. */
 #define CLOCK_READS 64
+#define LONG_READ   4096
 
 static uint64_t cpu_now(void)
 {
@@ -20,20 +21,25 @@ static uint64_t cpu_now(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* May @len bytes be read there? */
-static int spend(struct look *l, uint64_t addr, size_t len)
+int look_pay(struct look *l, size_t len)
 {
 	if (!l->reads)
 		l->began_ns = cpu_now();
 	l->bytes += len;
 	if (l->bytes > LOOK_MAX_BYTES)
 		l->spent = -E2BIG;
-	if (++l->reads % CLOCK_READS == 0 &&
+	if ((++l->reads % CLOCK_READS == 0 || len >= LONG_READ) &&
 	    cpu_now() - l->began_ns > LOOK_MAX_CPU_MS * 1000000ull)
 		l->spent = -ETIME;
-	if (l->spent)
-		return l->spent;
-	return addr >> 63 ? 0 : -EFAULT;
+	return l->spent;
+}
+
+/* May @len bytes be read there? */
+static int spend(struct look *l, uint64_t addr, size_t len)
+{
+	int rc = look_pay(l, len);
+
+	return rc ? rc : addr >> 63 ? 0 : -EFAULT;
 }
 
 int look_read(struct look *l, uint64_t addr, void *dst, size_t len)

@@ -38,8 +38,11 @@ struct look {
 	int spent;			/* -ETIME, -E2BIG, -EIO: the end */
 };
 
-/* 0, -EFAULT, or what ended the look. */
+/* 0, -EFAULT, or what has ended the look. */
 int look_read(struct look *l, uint64_t addr, void *dst, size_t len);
+
+/* What is read without these costs, too: 0, or what has ended the look. */
+int look_pay(struct look *l, size_t len);
 
 /* A string of the guest's that fits and is not empty; not escaped. */
 bool look_str(struct look *l, uint64_t addr, char *dst, size_t cap);

@@ -198,12 +198,11 @@ static bool walk(struct walk *w, uint64_t table, uint64_t base, int level,
 	int shift = 3 + 9 * level;
 	uint64_t entry[512];
 
-	if (w->tables++ == MAX_TABLES || w->l->spent)
+	if (w->tables++ == MAX_TABLES || look_pay(w->l, sizeof(entry)))
 		return false;
 	/* What is no RAM is nobody's code, either. */
 	if (memfile_read(w->l->g->space.mf, table, entry, sizeof(entry), NULL))
 		return true;
-	w->l->bytes += sizeof(entry);
 	for (unsigned int i = first; i < 512; i++) {
 		uint64_t addr = base + ((uint64_t)i << shift);
 

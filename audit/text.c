@@ -9,7 +9,7 @@
 #include "sites.h"
 #include "unaligned.h"
 
-#define CHUNK	  (1u << 20)	/* bytes of text compared at a time */
+#define CHUNK	  (256u << 10)	/* bytes of text compared at a time */
 #define MARGIN	  256u		/* on both sides: no site is longer */
 
 /* The function that calls the handlers of a kind of system calls. */

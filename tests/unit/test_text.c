@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "fake_guest.h"
@@ -271,6 +272,22 @@ static void not_the_same(void **state)
 				 FINDING_ALARM);
 }
 
+/* Its time is over: that is seen before much is compared or walked. */
+static void too_late(void **state)
+{
+	static void (*const check[])(struct look *) = { check_text,
+							check_modules };
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(check); i++) {
+		k->i.l.reads = 1;
+		k->i.l.spent = 0;
+		k->i.l.began_ns = -2ull * LOOK_MAX_CPU_MS * 1000000;
+		check[i](&k->i.l);
+		assert_int_equal(k->i.l.spent, -ETIME);
+	}
+}
+
 static void while_it_patches(void **state)
 {
 	struct kernel *k = *state;
@@ -430,6 +447,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dispatched, setup, teardown),
 		cmocka_unit_test_setup_teardown(enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(while_it_patches, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(patches_for_ever, setup,
