@@ -131,7 +131,7 @@ unit-programs: $(UNITBIN)
 # wrapped stands in tests/fuzz/guest.h, stores.h and fuzz.h.
 WRAP	:= memfile_read memfile_read_u64 memfile_run memfile_ptr \
 	   memfile_map_writable memfile_for_each_extent \
-	   gva_translate gva_read gva_read_u64 gva_read_str \
+	   gva_translate gva_code_run gva_read gva_read_u64 gva_read_str \
 	   media_open media_close crc32c io_open_unnamed
 FUZZBIN	:= $(patsubst tests/fuzz/fuzz_%.c,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZOBJ	:= $(patsubst %,$(O)/obj/tests/fuzz/%.o,fuzz guest stores)

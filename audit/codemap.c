@@ -13,6 +13,8 @@
 #define MAX_TRIES 3		/* modules come and go while we read */
 #define PACK_SIZE (2u << 20)	/* bytes of one of BPF's packs, for each node */
 #define PACK_CHUNK 64u
+#define PAGE_COST  512u		/* of asking what a page is, in bytes read */
+#define MIB	   (1u << 20)
 
 static void add(struct look *l, uint64_t addr, uint64_t len,
 		enum code_owner owner, const char *module)
@@ -87,6 +89,24 @@ static int module_layout(const struct look *l, struct modlist_layout *ret,
 	return 0;
 }
 
+/*
+ * How long a module's code is, is its own word: what it says belongs to it up to where
+ * there is no code, and behind each there is a page of nothing.
+ */
+static void add_module(struct look *l, uint64_t addr, uint64_t len,
+		       const char *name)
+{
+	uint64_t run, has = 0;
+
+	while (has < len && !look_pay(l, PAGE_COST)) {
+		run = gva_code_run(&l->g->space, addr + has);
+		if (!run)
+			break;
+		has += run;
+	}
+	add(l, addr, has < len ? has : len, CODE_MODULE, name);
+}
+
 static void add_modules(struct look *l)
 {
 	struct modlist *ml = &l->code.modules;
@@ -111,10 +131,10 @@ static void add_modules(struct look *l)
 	for (size_t i = 0; i < ml->nr; i++) {
 		struct modlist_module *m = &ml->mod[i];
 
-		add(l, m->text_base, m->text_size, CODE_MODULE, m->name);
+		add_module(l, m->text_base, m->text_size, m->name);
 		base = look_ptr(l, m->addr + init_base);
 		if (!look_read(l, m->addr + init_size, &size, sizeof(size)))
-			add(l, base, size, CODE_MODULE, m->name);
+			add_module(l, base, size, m->name);
 	}
 }
 
@@ -241,10 +261,12 @@ static void add_boot(struct look *l)
 {
 	uint64_t blob = look_symbol(l, "real_mode_blob");
 	uint64_t end = look_symbol(l, "real_mode_blob_end");
+	uint64_t at = look_ptr(l, look_symbol(l, "real_mode_header")), gpa;
 
-	if (blob && end > blob)
-		add(l, look_ptr(l, look_symbol(l, "real_mode_header")),
-		    end - blob, CODE_BOOT, NULL);
+	if (blob && end > blob && end - blob < MIB &&
+	    !gva_translate(&l->g->space, at, &gpa, NULL, NULL) &&
+	    gpa <= MIB - (end - blob))
+		add(l, at, end - blob, CODE_BOOT, NULL);
 }
 
 static int by_addr(const void *pa, const void *pb)
@@ -269,6 +291,27 @@ static void sort(struct codemap *c)
 	}
 }
 
+/* What kprobes, say, and a module both call theirs is a lie of one of them. */
+static void check_overlaps(struct look *l)
+{
+	const struct code_range *far = l->code.v, *r;
+	char name[LOOK_NAME];
+
+	for (size_t i = 1; i < l->code.nr; i++) {
+		r = &l->code.v[i];
+		if (r->addr < far->addr + far->len &&
+		    (r->owner == CODE_MODULE || far->owner == CODE_MODULE) &&
+		    r->module != far->module) {
+			look_cannot(l, "whose code there is at %s: it belongs "
+				       "to another as well",
+				    look_name(l, r->addr, name));
+			return;
+		}
+		if (r->reach > far->reach)
+			far = r;
+	}
+}
+
 void codemap_read_modules(struct look *l)
 {
 	add_modules(l);
@@ -286,6 +329,7 @@ void codemap_read(struct look *l)
 	add_bpf(l);
 	add_boot(l);
 	sort(c);
+	check_overlaps(l);
 	if (c->nr == CODEMAP_MAX)
 		look_cannot(l, "whose the kernel's code is: it is said to be in "
 			       "more than %u pieces", CODEMAP_MAX);

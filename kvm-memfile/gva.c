@@ -7,6 +7,7 @@
 
 #define PTE_PRESENT (1ull << 0)
 #define PTE_LARGE   (1ull << 7)
+#define PTE_NX	    (1ull << 63)
 /* Bits 51:12. Above are ignored bits, protection keys and NX. */
 #define PTE_ADDR    0x000ffffffffff000ull
 
@@ -17,10 +18,11 @@ static bool is_canonical(uint64_t addr, bool l5)
 	return (uint64_t)((int64_t)(addr << unused) >> unused) == addr;
 }
 
-int gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
-		  uint64_t *ret_run, struct xf_err *err)
+/* *@ret_nx: what is there cannot be executed. */
+static int translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
+		     uint64_t *ret_run, bool *ret_nx, struct xf_err *err)
 {
-	uint64_t entry = g->pgd_gpa, size, gpa, run, ram;
+	uint64_t entry = g->pgd_gpa, nx = 0, size, gpa, run, ram;
 	int level = g->l5 ? 5 : 4;
 
 	if (!is_canonical(addr, g->l5))
@@ -39,6 +41,7 @@ int gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
 		if (!(entry & PTE_PRESENT))
 			return xf_fail(err, -EFAULT,
 				       "0x%" PRIx64 " is not mapped", addr);
+		nx |= entry & PTE_NX;
 		size = 1ull << shift;
 		if (level == 1)
 			break;
@@ -62,9 +65,26 @@ int gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
 			       ", which is no guest RAM",
 			       addr, gpa);
 	*ret_gpa = gpa;
-	if (ret_run)
-		*ret_run = run < ram ? run : ram;
+	*ret_run = run < ram ? run : ram;
+	*ret_nx = nx;
 	return 0;
+}
+
+int gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
+		  uint64_t *ret_run, struct xf_err *err)
+{
+	uint64_t run;
+	bool nx;
+
+	return translate(g, addr, ret_gpa, ret_run ? ret_run : &run, &nx, err);
+}
+
+uint64_t gva_code_run(const struct gva *g, uint64_t addr)
+{
+	uint64_t gpa, run;
+	bool nx;
+
+	return translate(g, addr, &gpa, &run, &nx, NULL) || nx ? 0 : run;
 }
 
 int gva_read(const struct gva *g, uint64_t addr, void *dst, size_t len,

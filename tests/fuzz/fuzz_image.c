@@ -58,6 +58,7 @@ static void add_made(const struct image_guest *g)
 void fuzz_one(struct cursor *in)
 {
 	_cleanup_(findings_deinit) struct findings found = FINDINGS_INIT;
+	_cleanup_(buf_deinit) struct buf patched = BUF_INIT;
 	const struct image_guest g = {
 		.space = { .mf = &guest_ram },
 		.symbols = table,
@@ -68,7 +69,7 @@ void fuzz_one(struct cursor *in)
 	guest_begin(in, GUEST_GVA);
 	guest_unwatch();
 	if (wanted & 0x1f)
-		look_once(&g, &found);
+		look_once(&g, &found, &patched);
 	if (wanted & 0x20)
 		add_made(&g);
 	if (wanted & 0x40)

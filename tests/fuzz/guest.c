@@ -244,6 +244,16 @@ int __wrap_gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
 	return 0;
 }
 
+/* All of the kernel's half is code: it takes nothing from the input. */
+uint64_t __real_gva_code_run(const struct gva *g, uint64_t addr);
+uint64_t __wrap_gva_code_run(const struct gva *g, uint64_t addr);
+uint64_t __wrap_gva_code_run(const struct gva *g, uint64_t addr)
+{
+	if (!guest.in || guest.seam == GUEST_MEMFILE)
+		return __real_gva_code_run(g, addr);
+	return addr >> 63 ? XF_PAGE_SIZE - addr % XF_PAGE_SIZE : 0;
+}
+
 int __real_gva_read(const struct gva *g, uint64_t addr, void *dst, size_t len,
 		    struct xf_err *err);
 int __wrap_gva_read(const struct gva *g, uint64_t addr, void *dst, size_t len,

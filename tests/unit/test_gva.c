@@ -103,6 +103,15 @@ static void test_other_bits(void **state)
 	fake_map(&g, KBASE + 2 * MIB, 4 * MIB, 2);
 	*fake_entry(&g, KBASE + 2 * MIB, 2) |= 0x1ff000;
 	assert_maps(&g, KBASE + 2 * MIB, 4 * MIB, 2 * MIB);
+	/* Code is what no table forbids. */
+	assert_int_equal(gva_code_run(&g.space, KBASE + 2 * MIB), 0);
+	*fake_entry(&g, KBASE, 3) &= ~PTE_NX;
+	assert_int_equal(gva_code_run(&g.space, KBASE + 2 * MIB + 1),
+			 2 * MIB - 1);
+	assert_int_equal(gva_code_run(&g.space, KBASE), 0);
+	*fake_entry(&g, KBASE, 1) &= ~PTE_NX;
+	assert_int_equal(gva_code_run(&g.space, KBASE), PAGE);
+	assert_int_equal(gva_code_run(&g.space, KBASE + PAGE), 0);
 	/* CR3 carries a PCID. */
 	g.space.pgd_gpa |= 0xabc;
 	assert_maps(&g, KBASE, 5 * PAGE, PAGE);

@@ -692,6 +692,29 @@ static void hidden(void **state)
 	assert_true(says(k, "8 KiB at 0xffffffffa0009000"));
 }
 
+/* A listed module's word for how much is its own. */
+static void claims(void **state)
+{
+	struct kernel *k = *state;
+
+	fake_put(&k->g, GPA_MOD + 0x9000, "\x90", 1);
+	fake_map(&k->g, HIDDEN, GPA_MOD + 0x9000, 1);
+	put(k, MOD_EVIL + 0x148, 0x100000);
+	finds(k, RULE_HIDDEN_CODE, 1);
+	/* Mapped up to there, but not as code. */
+	fake_map_range(&k->g, EVIL + 0x1000, GPA_MOD + 0x2000, 0x7000);
+	*fake_entry(&k->g, EVIL + 0x7000, 1) |= PTE_NX;
+	finds(k, RULE_HIDDEN_CODE, 1);
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
+	*fake_entry(&k->g, EVIL + 0x7000, 1) &= ~PTE_NX;
+	finds(k, RULE_HIDDEN_CODE, 0);
+	/* What is another's. */
+	put(k, MOD_EVIL + 0x148, 0x1000);
+	put(k, MOD_OWN + 0x148, 0x2000);
+	look(k);
+	assert_true(says(k, "it belongs to another as well"));
+}
+
 static void list_dummy(struct kernel *k, int tick)
 {
 	bool listed = tick == 5;
@@ -810,6 +833,7 @@ static void newer_modules(void **state)
 	put(k, MOD_EVIL + MEM + 4 * 16, EVIL + 0x8000);
 	put(k, MOD_EVIL + MEM + 4 * 16 + 8, 0x800);
 	put(k, MOD_EVIL + 0x140, 0);
+	fake_map(&k->g, EVIL + 0x8000, GPA_MOD + 0x9000, 1);
 	put(k, GRAPH_ENTRY, EVIL + 0x8010);
 	put(k, GRAPH_RETURN, EVIL + 0x10);
 	put_types(k, 7);
@@ -951,7 +975,7 @@ static void made_is_known(void **state)
 
 	put_made(k);
 	for (size_t i = 0; i < ARRAY_SIZE(in); i++) {
-		fake_map(&k->g, (MADE + in[i].off) & -4096, GPA_MOD + 0x9000, 1);
+		fake_map(&k->g, (MADE + in[i].off) & -4096, 0x9000, 1);
 		put(k, EXPORTS, DATA + FREE + 0x400);
 		put(k, FREE + 0x400 + 8, MADE + in[i].off);
 		finds(k, RULE_EXPORT_HOOK, 1);
@@ -964,6 +988,15 @@ static void made_is_known(void **state)
 	put_ring(k, SLOTS);
 	finds(k, RULE_HIDDEN_CODE, 1);
 	assert_true(says(k, "4 KiB at 0xffffffffa0104000"));
+	/* Processors begin in the first megabyte, and nowhere else. */
+	fake_map(&k->g, MADE + 0x8000, (1 << 20) - 0x1000, 1);
+	put(k, REAL_MODE, MADE + 0x8f00);
+	finds(k, RULE_HIDDEN_CODE, 1);
+	put(k, REAL_MODE, MADE + 0x8f01);
+	finds(k, RULE_HIDDEN_CODE, 2);
+	fake_map(&k->g, MADE + 0x8000, GPA_MOD + 0x9000, 1);
+	put(k, REAL_MODE, MADE + 0x8000);
+	finds(k, RULE_HIDDEN_CODE, 2);
 }
 
 /* Of what the guest says of its size, place and end nothing is believed. */
@@ -1275,6 +1308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(proc_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_trees, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(claims, setup, teardown),
 		cmocka_unit_test_setup_teardown(comes_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(beginnings_by_right, setup,
