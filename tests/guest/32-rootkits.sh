@@ -33,7 +33,7 @@ build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
 kvm_modules() { # KERNEL FOLDER -- the kernel's own
 	local name file
 	for name in irqbypass kvm kvm-amd; do
-		file=$(find "$O/kernels/$1/modules" -name "$name.ko*") &&
+		file=$(find "$O/kernels/$1/modules/" -name "$name.ko*") &&
 			cp "$file" "$2" || return
 		[ ! -e "$2/$name.ko.xz" ] || xz -d "$2/$name.ko.xz" || return
 	done
