@@ -4,8 +4,9 @@
 #
 # Those who use what rootkits use, and are none: nothing is found. Then harmless
 # rootkits, one after the other: each is really in the way (it counts), and check
-# finds it by the right name in the guest's memory; after it has gone, nothing is
-# found. Beside it stands what a checklist finds in the guest.
+# finds it in the guest's memory by the right name, says whose it is and what it
+# bent; after it has gone, nothing is found. Beside it stands what a checklist finds
+# in the guest.
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=put.sh
@@ -64,35 +65,69 @@ addr() { # SYMBOL -- its address
 	sed -n "s/^\([0-9a-f]*\) . $1\$/0x\1/p" symbols.txt | head -n 1
 }
 
-# What people are told to look at: lsmod, /sys/module, the kernel's taint, and
-# names of functions whose module is in no list.
-checklist() { # MODULE
-	in_guest "grep -q '^$1 ' /proc/modules && echo -n ' lsmod'
-		[ -e /sys/module/$1 ] && echo -n ' /sys/module'
-		[ \$(cat /proc/sys/kernel/tainted) != $taint ] && echo -n ' taint'
-		grep -F [ /proc/kallsyms | sed 's/.*\[\(.*\)\]\$/\1/' | sort -u |
-			while read -r m; do case \$m in
-			bpf | __builtin__*) ;;
-			*) grep -q \"^\$m \" /proc/modules || echo -n ' kallsyms';;
-			esac; done; :"
+# Names in modules, of which /proc/kallsyms is slow to tell.
+names='grep -F [ /proc/kallsyms >/tmp/names'
+
+# The guest's own word for it: where the module's functions are, and the page where
+# its code begins, as one that is in no list has no names.
+code_of() { # MODULE
+	in_guest "sed -n 's/^\\(.*\\) [tT] .*\\[$1\\]\$/0x\\1/p' /tmp/names
+		sed 's/...\$/000/' /sys/module/$1/sections/.text" | paste -sd '|'
 }
 
-# found NAME MODULE STATUS RULES ARGUMENT... -- load, pass by, check, unload
+# says PATTERN MODULE -- each alarm's sentence is so; @ is in the module's code
+says() {
+	local code
+	code=$(code_of "$2")
+	jq -r '.findings[] | select(.level == "alarm").text' found.json |
+		grep -vE "^(${1//@/($code)})\$" | sed 's/^/# not as it is: /' >unlike.txt
+	[ ! -s unlike.txt ] || { cat unlike.txt; return 1; }
+}
+
+# What people are told to look at: lsmod, /sys/module, the kernel's taint, and
+# names of functions whose module is in no list. In the words of docs/detection.md.
+checklist() { # MODULE
+	local seen
+	seen=$(in_guest "grep -q '^$1 ' /proc/modules && echo lsmod
+		[ -e /sys/module/$1 ] && echo /sys/module
+		[ \$(cat /proc/sys/kernel/tainted) != $taint ] && echo taint
+		sed 's/.*\[\(.*\)\]\$/\1/' /tmp/names | sort -u |
+			while read -r m; do case \$m in
+			bpf | __builtin__*) ;;
+			*) grep -q \"^\$m \" /proc/modules || echo kallsyms;;
+			esac; done; :" | paste -sd ' ')
+	case $seen in
+	'lsmod /sys/module') echo 'a module' ;;
+	/sys/module) echo '/sys/module only' ;;
+	*) echo "${seen:-nothing}" ;;
+	esac
+}
+
+# Where the function begins that is hooked, on 6.12 behind its ENDBR.
+entry='__x64_sys_sysinfo(\+0x4)?'
+
+# found NAME MODULE STATUS RULES PATTERN ARGUMENT... -- load, pass by, check, unload
 found() {
-	local name=$1 module=$2 status=$3 rules=$4 base=${2#quiet/}
-	shift 4
+	local name=$1 module=$2 status=$3 rules=$4 words=$5 base=${2#quiet/}
+	local inside='a module' seen
+	shift 5
 	if ! in_guest "insmod /tmp/$module.ko $*"; then
 		not_ok "$kernel $name: does not load"
 		return
 	fi
-	in_guest "/tmp/pass >/dev/null 2>&1; cat /sys/module/$base/parameters/hits" >hits.txt
+	in_guest "/tmp/pass >/dev/null 2>&1; cat /sys/module/$base/parameters/hits
+		$names" >hits.txt
 	# shellcheck disable=SC2086 # words
 	check "$kernel $name: ${rules:-open}" check_now "$status" $rules
-	echo "# table | $kernel | $name | $rules | $(checklist "$base") |"
-	case $name in
-	"system call table" | IDT | "hidden module") ;; # nobody passes by
+	check "$kernel $name: whose it is, and where" says "$words" "$base"
+	case $base in
+	rk_table | rk_idt) ;; # nobody passes by
+	rk_hidden) inside='/sys/module only' ;;
 	*) check "$kernel $name: it is in the way" grep -qv '^0$' hits.txt ;;
 	esac
+	seen=$(checklist "$base")
+	echo "# table | $kernel | $name | $rules | $seen |"
+	check "$kernel $name: inside the guest: $inside" [ "$seen" = "$inside" ]
 	[ "$base" != rk_hidden ] ||
 		in_guest "echo 1 >/sys/module/$base/parameters/appear"
 	check "$kernel $name: it leaves" in_guest "rmmod $base"
@@ -101,7 +136,8 @@ found() {
 bpf_found() {
 	in_guest '/tmp/bpf_kprobe __x64_sys_sysinfo 300 >/tmp/bpf.txt 2>&1 &
 		until grep . /tmp/bpf.txt; do :; done; grep -q attached /tmp/bpf.txt' &&
-		check_now 0 bpf-probe
+		check_now 0 bpf-probe &&
+		grep -qxE "bpf-probe: a BPF program is called at $entry" found.txt
 }
 
 # ---- Nothing wrong with these. ----
@@ -180,32 +216,56 @@ END
 	taint=$(in_guest 'cat /proc/sys/kernel/tainted')
 	sysinfo=$(addr __x64_sys_sysinfo)
 	found "system call table" rk_table 1 syscall-table-inactive \
+		"sys_call_table\[99\], __x64_sys_sysinfo, is @ in module rk_table now" \
 		"target=$(addr sys_call_table)"
 	found "call in x64_sys_call" rk_call 1 syscall-dispatch \
+		"the call of __x64_sys_sysinfo in x64_sys_call leads to @ in module rk_call now" \
 		"target=$(addr x64_sys_call)" "callee=$sysinfo"
 	found "call in x64_sys_call, no -pg" quiet/rk_call 1 syscall-dispatch \
+		"the call of __x64_sys_sysinfo in x64_sys_call leads to @ in module rk_call now" \
 		"target=$(addr x64_sys_call)" "callee=$sysinfo"
 	found "call in ia32_sys_call" rk_call 1 syscall-dispatch \
+		"the call of __ia32_compat_sys_sysinfo in ia32_sys_call leads to @ in module rk_call now" \
 		"target=$(addr ia32_sys_call)" \
 		"callee=$(addr __ia32_compat_sys_sysinfo)"
-	found "ftrace" rk_ftrace 1 ftrace-hook "target=$sysinfo"
-	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook "target=$sysinfo"
+	found "ftrace" rk_ftrace 1 ftrace-hook "ftrace calls @ in module rk_ftrace" \
+		"target=$sysinfo"
+	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook \
+		"ftrace calls @ in module rk_ftrace" "target=$sysinfo"
 	[ "$kernel" = 6.1 ] || # built without
-		found "fprobe" rk_fprobe 1 ftrace-hook "target=$sysinfo"
-	found "kprobe" rk_kprobe 1 kprobe "target=$sysinfo"
-	found "kretprobe" rk_kretprobe 1 kretprobe "target=$sysinfo"
-	found "jump at the entry" rk_jmp 1 text-changed "target=$sysinfo"
+		found "fprobe" rk_fprobe 1 ftrace-hook \
+			"ftrace calls @ in module rk_fprobe" "target=$sysinfo"
+	found "kprobe" rk_kprobe 1 kprobe \
+		"a probe calls @ in module rk_kprobe at $entry" "target=$sysinfo"
+	found "kretprobe" rk_kretprobe 1 kretprobe \
+		"a return probe calls @ in module rk_kretprobe at $entry" \
+		"target=$sysinfo"
+	found "jump at the entry" rk_jmp 1 text-changed \
+		"5 bytes at $entry are not the kernel's" "target=$sysinfo"
 	found "iterate_shared" rk_dir 1 operations \
+		"proc_root_operations\+0x[0-9a-f]+, proc_root_readdir, is @ in module rk_dir now" \
 		"target=$(addr proc_root_operations)"
-	found "seq_operations" rk_seq 1 operations "target=$(addr tcp4_seq_ops)"
-	found "netfilter" rk_netfilter 1 netfilter-hook
-	found "netfilter, device" rk_netfilter 1 netfilter-hook device=1
-	found "IDT" rk_idt 1 idt-gate "target=$(addr idt_table)"
-	found "LSTAR" rk_lstar 0 "" "target=0"
-	found "hidden module" rk_hidden 1 "hidden-module hidden-code"
-	found "tracepoint" rk_tracepoint 1 tracepoint-probe
-	found "export of traces" rk_export 1 export-hook
+	found "seq_operations" rk_seq 1 operations \
+		"tcp4_seq_ops\+0x[0-9a-f]+, tcp4_seq_show, is @ in module rk_seq now" \
+		"target=$(addr tcp4_seq_ops)"
+	found "netfilter" rk_netfilter 1 netfilter-hook \
+		"netfilter calls @ in module rk_netfilter for packets of ipv4"
+	found "netfilter, device" rk_netfilter 1 netfilter-hook \
+		"netfilter calls @ in module rk_netfilter" device=1
+	found "IDT" rk_idt 1 idt-gate \
+		"interrupt 4 leads to @ in module rk_idt, which is none of the kernel's entries" \
+		"target=$(addr idt_table)"
+	found "LSTAR" rk_lstar 0 "" "" "target=0"
+	found "hidden module" rk_hidden 1 "hidden-module hidden-code" \
+		"module rk_hidden is in .*|[0-9]+ KiB at @ can be executed and belong to nobody"
+	found "tracepoint" rk_tracepoint 1 tracepoint-probe \
+		"a tracepoint calls @ in module rk_tracepoint at sched_process_fork"
+	found "export of traces" rk_export 1 export-hook \
+		"all traces go to @ in module rk_export"
 	check "$kernel BPF: bpf-probe" bpf_found
+	in_guest "$names"
+	check "$kernel BPF: inside the guest: nothing" \
+		[ "$(checklist bpf_kprobe)" = nothing ]
 	in_guest 'killall bpf_kprobe'
 	check "$kernel clean afterwards" check_now 0
 	check "$kernel the guest's kernel has no complaints" \
