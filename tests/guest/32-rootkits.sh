@@ -3,16 +3,27 @@
 # takes: 400 s
 #
 # Those who use what rootkits use, and are none: nothing is found. Then harmless
-# rootkits, one after the other: each is really in the way (it counts), and check
-# finds it in the guest's memory by the right name, says whose it is and what it
-# bent; after it has gone, nothing is found. Beside it stands what a checklist finds
-# in the guest.
+# rootkits, one after the other, those that are functions compiled with and without
+# calls of ftrace: each is really in the way (it counts), and check finds it in the
+# guest's memory by the right name, says whose it is and what it bent; after it has
+# gone, nothing is found. Beside it stands what a checklist finds in the guest.
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=put.sh
 . "$top/tests/guest/put.sh"
 
-build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
+# calls_ftrace YES MODULE... -- so it was compiled
+calls_ftrace() {
+	local want=$1 got ko
+	shift
+	for ko; do
+		got=no
+		if nm "$ko" | grep -q ' U __fentry__$'; then got=yes; fi
+		[ $got = "$want" ] || { echo "$ko calls ftrace: $got"; return 1; }
+	done
+}
+
+build() { # KERNEL -- all modules, with calls of ftrace and without, as one file
 	local d=$work/rk/$1
 	mkdir -p "$d/quiet" && cp "$top"/tests/rootkits/*.[ch] \
 		"$top/tests/rootkits/Kbuild" "$d" && cp "$d"/* "$d/quiet" 2>/dev/null
@@ -25,10 +36,10 @@ build() { # KERNEL -- all modules, and two without calls of ftrace, as one file
 	${CC:-gcc} -O2 -static -o "$d/bpf_kprobe" "$d/bpf_kprobe.c" &&
 		${CC:-gcc} -O2 -static -no-pie -o "$d/int80" "$d/int80.c" &&
 		strip "$d/bpf_kprobe" "$d/int80" &&
+		strip -g "$d"/*.ko "$d"/quiet/*.ko &&
+		calls_ftrace yes "$d"/*.ko && calls_ftrace no "$d"/quiet/*.ko &&
 		kvm_modules "$1" "$d" &&
-		strip -g "$d"/*.ko "$d"/quiet/*.ko && (cd "$d" &&
-		tar -cf "$work/rk.tar" bpf_kprobe int80 ./*.ko \
-			quiet/rk_{ftrace,call}.ko)
+		(cd "$d" && tar -cf "$work/rk.tar" bpf_kprobe int80 ./*.ko quiet/*.ko)
 }
 
 kvm_modules() { # KERNEL FOLDER -- the kernel's own
@@ -106,8 +117,8 @@ checklist() { # MODULE
 # Where the function begins that is hooked, on 6.12 behind its ENDBR.
 entry='__x64_sys_sysinfo(\+0x4)?'
 
-# found NAME MODULE STATUS RULES PATTERN ARGUMENT... -- load, pass by, check, unload
-found() {
+# hook NAME MODULE STATUS RULES PATTERN ARGUMENT... -- load, pass by, check, unload
+hook() {
 	local name=$1 module=$2 status=$3 rules=$4 words=$5 base=${2#quiet/}
 	local inside='a module' seen
 	shift 5
@@ -131,6 +142,14 @@ found() {
 	[ "$base" != rk_hidden ] ||
 		in_guest "echo 1 >/sys/module/$base/parameters/appear"
 	check "$kernel $name: it leaves" in_guest "rmmod $base"
+}
+
+# found NAME MODULE ... -- as hook, with calls of ftrace in it and, where that
+# matters, without
+found() {
+	hook "$@"
+	[ ! -e "$work/rk/$kernel/quiet/$2.ko" ] ||
+		hook "$1, no -pg" "quiet/$2" "${@:3}"
 }
 
 bpf_found() {
@@ -221,17 +240,12 @@ END
 	found "call in x64_sys_call" rk_call 1 syscall-dispatch \
 		"the call of __x64_sys_sysinfo in x64_sys_call leads to @ in module rk_call now" \
 		"target=$(addr x64_sys_call)" "callee=$sysinfo"
-	found "call in x64_sys_call, no -pg" quiet/rk_call 1 syscall-dispatch \
-		"the call of __x64_sys_sysinfo in x64_sys_call leads to @ in module rk_call now" \
-		"target=$(addr x64_sys_call)" "callee=$sysinfo"
 	found "call in ia32_sys_call" rk_call 1 syscall-dispatch \
 		"the call of __ia32_compat_sys_sysinfo in ia32_sys_call leads to @ in module rk_call now" \
 		"target=$(addr ia32_sys_call)" \
 		"callee=$(addr __ia32_compat_sys_sysinfo)"
 	found "ftrace" rk_ftrace 1 ftrace-hook "ftrace calls @ in module rk_ftrace" \
 		"target=$sysinfo"
-	found "ftrace, no -pg" quiet/rk_ftrace 1 ftrace-hook \
-		"ftrace calls @ in module rk_ftrace" "target=$sysinfo"
 	[ "$kernel" = 6.1 ] || # built without
 		found "fprobe" rk_fprobe 1 ftrace-hook \
 			"ftrace calls @ in module rk_fprobe" "target=$sysinfo"
