@@ -9,6 +9,9 @@
 # Runs are recorded first, then judged. TRACES=DIR keeps what was recorded, and
 # judges what is there already without recording it again; KERNELS=6.1 is for one
 # kernel, PARTS='clean users hooks' for some of it, RUNS=n makes it shorter.
+
+# As seen from the folder that lib.sh leaves.
+traces=${TRACES:+$(realpath -m "$TRACES")}
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../guest/put.sh
@@ -18,7 +21,7 @@
 
 runs=${RUNS:-50}
 parts=${PARTS:-clean users hooks}
-traces=${TRACES:-$work/traces}
+traces=${traces:-$work/traces}
 mkdir -p "$traces"
 roots+=(sys_write sys_mmap)
 # Processors, and of ten runs the last that is recorded there.
