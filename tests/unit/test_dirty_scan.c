@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dirty_scan on a child that writes known pages, in QEMU's place. */
+/*
+ * dirty_scan on a child that writes known pages, in QEMU's place: on a host whose
+ * kernel notes them, and on one where the child does it in a file of our own.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,17 +19,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dirty_scan.h"
+static int open_made_up(const char *path, int flags, ...);
+static ssize_t pread_made_up(int fd, void *data, size_t len, off_t off);
+static ssize_t pwrite_made_up(int fd, const void *data, size_t len, off_t off);
 
-#define PAGE	 4096
+#define open open_made_up
+#define pread pread_made_up
+#define pwrite pwrite_made_up
+#include "../../kvm-memfile/dirty_scan.c"
+#undef open
+#undef pread
+#undef pwrite
+
 #define NR_PAGES 20000	/* more than are looked at in one go */
 #define HEAD	 7	/* page with the trace ring's head */
 #define GPA	 (1ull << 32)
 #define SIGNALS	 500
+#define ENTRIES_END (1ull << 39) /* of a pagemap of all addresses */
 
 struct order {
 	uint32_t first, step, count;
 };
+
+/* In place of pagemap, if it is to be made up; else -1. */
+static int made_up = -1, ours = -1;
 
 static struct child {
 	pid_t pid;
@@ -35,6 +52,55 @@ static struct child {
 	struct dirty d;
 	uint8_t seen[NR_PAGES];
 } c;
+
+static void note(const void *page)
+{
+	const uint64_t entry = SOFT_DIRTY;
+
+	if (made_up >= 0 && pwrite(made_up, &entry, sizeof(entry),
+				   (uintptr_t)page / PAGE * 8) != sizeof(entry))
+		abort();
+}
+
+/* All is forgotten, but what is written all the time. */
+static void forget_notes(void)
+{
+	if (ftruncate(made_up, 0) || ftruncate(made_up, ENTRIES_END))
+		abort();
+	note(c.ram + HEAD * PAGE);
+}
+
+static int open_made_up(const char *path, int flags, ...)
+{
+	int fd;
+
+	if (made_up < 0 || strncmp(path, "/proc/", 6))
+		return open(path, flags);
+	fd = fcntl(made_up, F_DUPFD_CLOEXEC, 0);
+	if (strstr(path, "self"))
+		ours = fd;
+	return fd;
+}
+
+/* Of ourselves it only asks whether what it has written just now was written. */
+static ssize_t pread_made_up(int fd, void *data, size_t len, off_t off)
+{
+	const uint64_t entry = SOFT_DIRTY;
+
+	if (made_up < 0 || fd != ours)
+		return pread(fd, data, len, off);
+	ours = -1;
+	memcpy(data, &entry, sizeof(entry));
+	return len;
+}
+
+static ssize_t pwrite_made_up(int fd, const void *data, size_t len, off_t off)
+{
+	if (made_up < 0)
+		return pwrite(fd, data, len, off);
+	forget_notes();
+	return len;
+}
 
 static void count_signal(int sig)
 {
@@ -58,8 +124,10 @@ static void child_main(int in, int out)
 	signal(SIGRTMIN, count_signal);
 	pthread_create(&t, NULL, spin, NULL);
 	while (read(in, &o, sizeof(o)) == sizeof(o)) {
-		for (uint32_t i = 0; i < o.count; i++)
+		for (uint32_t i = 0; i < o.count; i++) {
 			c.ram[(o.first + i * o.step) * PAGE]++;
+			note(c.ram + (o.first + i * o.step) * PAGE);
+		}
 		if (write(out, &o, sizeof(o)) != sizeof(o))
 			break;
 	}
@@ -75,6 +143,8 @@ static int start(void **state)
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(c.ram != MAP_FAILED);
 	c.signals = (void *)(c.ram + NR_PAGES * PAGE);
+	if (made_up >= 0)
+		forget_notes();
 	assert_false(pipe(in) || pipe(out));
 	c.pid = fork();
 	if (!c.pid) {
@@ -88,6 +158,14 @@ static int start(void **state)
 	return 0;
 }
 
+/* The same on any host. */
+static int start_made_up(void **state)
+{
+	made_up = memfd_create("pagemap", MFD_CLOEXEC);
+	assert_true(made_up >= 0);
+	return start(state);
+}
+
 static int stop(void **state)
 {
 	dirty_close(&c.d);
@@ -96,6 +174,9 @@ static int stop(void **state)
 	close(c.in);
 	close(c.out);
 	munmap(c.ram, (NR_PAGES + 1) * PAGE);
+	if (made_up >= 0)
+		close(made_up);
+	made_up = -1;
 	return 0;
 }
 
@@ -203,12 +284,77 @@ static void test_gone(void **state)
 	assert_int_equal(dirty_request(&c.d, XFTD_FIRST, 0, NULL), -ESRCH);
 }
 
+/* The one word of the guest's that it reads may say anything, or be gone. */
+static void test_head(void **state)
+{
+	static const uint64_t heads[] = { 1ull << 63, UINT64_MAX, 1, 0 };
+	static const uint32_t widths[] = { UINT32_MAX, UINT32_MAX, 2,
+					   UINT32_MAX };
+	struct scan s = { .pid = c.pid };
+	struct xftd_in in = { 0 };
+	struct xftd_record *r;
+
+	s.in = &in;
+	s.since_pos = 5;
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		in.head_hva = (uintptr_t)(c.ram + PAGE);
+		memcpy(c.ram + PAGE, &heads[i], sizeof(heads[i]));
+		buf_add(&s.found, &(struct xftd_record){ 0 }, sizeof(*r));
+		date(&s);
+		r = (void *)s.found.data;
+		assert_true(r[i].pos == heads[i]);
+		assert_int_equal(r[i].width, widths[i]);
+		assert_true(s.since_pos == heads[i]);
+	}
+	in.head_hva = PAGE;
+	assert_int_equal(position(&s), 0);
+	in.head_hva = UINT64_MAX - 3;
+	assert_int_equal(position(&s), 0);
+	buf_deinit(&s.found);
+}
+
+/* More than the recorder takes waits here, and nothing is looked for meanwhile. */
+static void test_full(void **state)
+{
+	const uint32_t most = XFTD_RING;
+	struct scan s = { .pid = -1 };
+	struct xftd_out out = { 0 };
+	struct xftd_in in = { 0 };
+	struct xf_err err;
+
+	s.out = &out;
+	s.in = &in;
+	s.record = calloc(most, sizeof(*s.record));
+	for (uint32_t i = 0; i < most + 10; i++)
+		buf_add(&s.found, &(struct xftd_record){ .addr = i },
+			sizeof(*s.record));
+	tell(&s);
+	assert_int_equal(out.head, most);
+	assert_int_equal(harvest(&s, &err), 0);
+	in.tail = 20;
+	tell(&s);
+	assert_int_equal(out.head, most + 10);
+	for (uint32_t i = 10; i < most + 10; i++)
+		assert_int_equal(s.record[i % most].addr, i);
+	/* Then it is: QEMU has ended. */
+	assert_int_equal(harvest(&s, &err), -ESRCH);
+	buf_deinit(&s.found);
+	free(s.record);
+}
+
+#define ON(test, begins) cmocka_unit_test_setup_teardown(test, begins, stop)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_exact, start, stop),
-		cmocka_unit_test_setup_teardown(test_meanwhile, start, stop),
-		cmocka_unit_test_setup_teardown(test_gone, start, stop),
+		cmocka_unit_test(test_full),
+		ON(test_head, start),
+		ON(test_exact, start_made_up),
+		ON(test_meanwhile, start_made_up),
+		ON(test_gone, start_made_up),
+		ON(test_exact, start),
+		ON(test_meanwhile, start),
+		ON(test_gone, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
