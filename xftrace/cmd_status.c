@@ -45,19 +45,12 @@ static void print_mask(const json_t *j)
 		       fault, json_integer_value(v));
 }
 
-static void print_text(const json_t *j)
+/* What only a recorder that lives can tell. */
+static void print_counts(const json_t *j)
 {
 	const json_t *dirty = json_object_get(j, "dirty");
-	const json_t *v;
-	size_t i;
 
-	printf("guest         %s\nstate         %s\n", str(j, "guest"),
-	       str(j, "state"));
-	printf("trace         %s, %.1f MB\nfunctions    ", str(j, "trace"),
-	       num(j, "trace_bytes") / 1e6);
-	json_array_foreach(json_object_get(j, "functions"), i, v)
-		printf(" %s", json_string_value(v));
-	printf("\ntime          %.1f s\n", real(j, "seconds"));
+	printf("time          %.1f s\n", real(j, "seconds"));
 	printf("records       %" JSON_INTEGER_FORMAT " (%.0f/s)\n",
 	       num(j, "records"), real(j, "records_per_second"));
 	printf("lost          %" JSON_INTEGER_FORMAT "\n", num(j, "lost"));
@@ -81,6 +74,25 @@ static void print_text(const json_t *j)
 		       num(j, "key_epoch"));
 	if (*str(j, "trouble"))
 		printf("trouble       %s\n", str(j, "trouble"));
+}
+
+static void print_text(const json_t *j)
+{
+	bool counts = json_object_get(j, "records");
+	const json_t *v;
+	size_t i;
+
+	printf("guest         %s\nstate         %s\n", str(j, "guest"),
+	       str(j, "state"));
+	printf("trace         %s", str(j, "trace"));
+	if (counts)
+		printf(", %.1f MB", num(j, "trace_bytes") / 1e6);
+	printf("\nfunctions    ");
+	json_array_foreach(json_object_get(j, "functions"), i, v)
+		printf(" %s", json_string_value(v));
+	putchar('\n');
+	if (counts)
+		print_counts(j);
 }
 
 int cmd_status(int argc, char **argv, struct xf_err *err)

@@ -126,6 +126,9 @@ until_true 20 has_records
 kill_hard "$(recorder)"
 mark afterkill
 check "recorder killed: status says so" state_is '*was killed*off*'
+check "recorder killed: status says no more than it knows" \
+	eval '[ "$("$xft" -q status --guest "$guest" | sed "s/ .*//" | paste -sd " ")" = \
+		"guest state trace functions" ]'
 fails "recorder killed: on refuses" 1 "interrupted: 'xftrace off" on vfs_read
 check "recorder killed: off" off
 check "recorder killed: what it had" has_mark beforekill
