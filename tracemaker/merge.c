@@ -16,7 +16,8 @@ struct merge_stream {
 	const uint64_t *p;	/* next word, masked */
 	const uint64_t *end;
 	uint64_t key;
-	struct unseal *seal;	/* owned; NULL: xor */
+	bool sealed;
+	struct unseal *seal;	/* owned; NULL: xor, or key unknown */
 	uint64_t *clear;	/* sealed: of buf[0], then of buf[1]; owned */
 	uint64_t base_tsc;
 	uint32_t sub_shift;	/* 0: nobody asks for positions */
@@ -60,8 +61,8 @@ static bool find_key(struct merge *m, struct merge_stream *s,
 {
 	const uint64_t *key;
 
-	if (s->seal)
-		return open_sealed(m, s, span);
+	if (s->sealed)
+		return s->seal && open_sealed(m, s, span);
 	key = trace_key(m->trace, span->session, span->epoch);
 	if (key)
 		s->key = *key;
@@ -309,6 +310,7 @@ static void make_streams(struct merge *m, const struct trace *t,
 		struct merge_stream *s = &m->streams[m->nr_streams++];
 
 		s->ring = &t->rings[session->ring[i]];
+		s->sealed = session->sealed;
 		if (session->seed)
 			prepare_unseal(s, session->seed->seed);
 		s->sub_shift = sub_shift_of(t, s->ring);

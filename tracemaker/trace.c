@@ -81,6 +81,13 @@ uint64_t trace_u64(const json_t *obj, const char *name)
 	return json_integer_value(v);
 }
 
+static bool is_sealed(const json_t *meta)
+{
+	const char *mask = json_string_value(json_object_get(meta, "mask"));
+
+	return mask && !strcmp(mask, "sealed");
+}
+
 static int add_meta(struct trace *t, const void *data, size_t len,
 		    struct xf_err *err)
 {
@@ -97,6 +104,7 @@ static int add_meta(struct trace *t, const void *data, size_t len,
 	s.tsc_khz = trace_u64(meta, "tsc_khz");
 	s.clock_tsc = trace_u64(meta, "clock_tsc");
 	s.clock_real_ns = trace_u64(meta, "clock_real_ns");
+	s.sealed = is_sealed(meta);
 	if (!s.tsc_khz || (t->nr_sessions &&
 			   s.number <= last_session(t)->number)) {
 		json_decref(meta);
@@ -187,6 +195,7 @@ static int add_seed(struct trace *t, const void *data, size_t len,
 	if (!s->seed)
 		abort();
 	*s->seed = *seed;
+	s->sealed = true;
 	return 0;
 }
 
@@ -479,6 +488,13 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 	}
 }
 
+/* Without the seed nobody can tell what the records of @s are. */
+static void count_keyless(const struct trace *t, struct trace_session *s)
+{
+	for (size_t i = 0; s->sealed && !s->seed && i < s->nr_rings; i++)
+		s->evidence[UNSEAL_KEYLESS] += t->rings[s->ring[i]].nr;
+}
+
 int trace_seal(struct trace *t, struct xf_err *err)
 {
 	if (!t->nr_sessions)
@@ -497,6 +513,7 @@ int trace_seal(struct trace *t, struct xf_err *err)
 		for (size_t n = 0; n < t->nr_rings; n++)
 			if (t->rings[n].session == s->number)
 				s->ring[s->nr_rings++] = n;
+		count_keyless(t, s);
 	}
 	return 0;
 }
@@ -533,12 +550,17 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 {
 	const struct trace_span *first = &s->first_evidence;
 
-	if (!s->seed) {
+	if (!s->sealed) {
 		buf_puts(b, "xor");
 		return;
 	}
-	buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
-	for (int i = 0; i < UNSEAL_FAULTS; i++)
+	if (s->seed)
+		buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
+	else
+		buf_printf(b, "sealed, key unknown, %" PRIu64
+			      " stretches not verified",
+			   s->evidence[UNSEAL_KEYLESS]);
+	for (int i = 0; i < UNSEAL_KEYLESS; i++)
 		if (s->evidence[i])
 			buf_printf(b, ", %" PRIu64 " times %s", s->evidence[i],
 				   unseal_fault_name(i));
@@ -549,15 +571,28 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 			   first->nr);
 }
 
+/* Of all sessions: that of one with the weakest seal. */
+static const char *forgeable(const struct trace *t)
+{
+	const char *word = "none forgeable, ";
+
+	for (size_t i = 0; i < t->nr_sessions; i++) {
+		if (!t->sessions[i].sealed)
+			return "forgeable, ";
+		/* Nobody can say whether somebody has. */
+		if (!t->sessions[i].seed)
+			word = "";
+	}
+	return word;
+}
+
 void trace_tell_window(const struct trace *t, struct buf *b)
 {
 	const json_t *ns = json_object_get(t->end, "erasable_ns");
 
 	if (!json_is_integer(ns) || !t->nr_sessions)
 		return;
-	buf_printf(b, "; %s for %.3f s at most",
-		   t->sessions[0].seed ? "none forgeable, erasable" :
-					 "forgeable, erasable",
+	buf_printf(b, "; %serasable for %.3f s at most", forgeable(t),
 		   json_integer_value(ns) / 1e9);
 }
 
@@ -565,7 +600,7 @@ void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b)
 {
 	/* All have the same; what was tampered with is told of each. */
 	for (size_t i = 0; i < t->nr_sessions; i++) {
-		if (i && !t->sessions[i].seed)
+		if (i && !t->sessions[i].sealed)
 			break;
 		if (i)
 			buf_puts(b, " in all; then ");

@@ -32,7 +32,9 @@
 #include "unseal.h"
 
 enum trace_chunk {
-	TRACE_META = 1,	/* JSON: guest, kernel, functions; see trace_meta */
+	TRACE_META = 1,	/* JSON: guest, kernel, functions, clocks; "mask" is
+			 * "sealed" or "xor", and in old traces missing: then
+			 * the session is sealed if it has a SEED */
 	TRACE_SYMBOLS,	/* symtab_pack(): replaces what was there before. Of a
 			 * kernel alone and without KASLR, so that traces can
 			 * share it */
@@ -152,8 +154,10 @@ struct trace_session {
 	struct symtab *symbols;	/* owned; may be an empty table */
 	json_t *events;		/* array of the EVENTS chunks, or NULL */
 	json_t *host;		/* the HOST chunk, or NULL */
-	struct trace_seed *seed; /* owned; NULL: the mask is xor */
-	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks */
+	bool sealed;		/* else the mask is xor */
+	struct trace_seed *seed; /* owned; NULL: not sealed, or key unknown */
+	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks; KEYLESS: spans of
+				 * a sealed session without a seed */
 	struct trace_span first_evidence; /* if there is any */
 	json_t *names;		/* array of strings, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
@@ -218,7 +222,7 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
 
 /*
  * In a line, what the seal of @s tells: "sealed, 12 records verified", and what
- * was done to which others first; or "xor".
+ * was done to which others first; "sealed, key unknown"; or "xor".
  */
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b);

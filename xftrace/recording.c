@@ -94,12 +94,13 @@ static int put_meta(struct recording *r, struct xf_err *err)
 	for (size_t i = 0; i < r->spec.nr_host_events; i++)
 		json_array_append_new(host,
 				      json_string(r->spec.host_events[i]));
-	meta = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, "
-			 "s:o, s:o}",
+	meta = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+			 "s:o, s:o, s:o}",
 			 "xftrace", XF_VERSION, "guest", r->spec.guest,
 			 "release", t->kernel.osrelease, "build_id",
-			 build_id(t).text,
-			 "session", (json_int_t)r->key.session, "cpus",
+			 build_id(t).text, "mask",
+			 r->spec.sealed ? "sealed" : "xor", "session",
+			 (json_int_t)r->key.session, "cpus",
 			 (json_int_t)t->ctl.nr_cpus, "tsc_khz",
 			 (json_int_t)t->ctl.tsc_khz, "depth",
 			 (json_int_t)r->spec.max_depth, "ring_size",

@@ -96,6 +96,7 @@ struct fake_trace {
 	uint64_t now;
 	uint32_t cpu;
 	bool nmi;
+	bool sealed; /* says the META of sessions to come: there is no seed */
 	struct fake_stream streams[2 * FAKE_RINGS];
 	char stack[FAKE_PIDS][XFT_DEPTH_MAX + 1]; /* who calls, by pid */
 };
@@ -224,10 +225,11 @@ static inline void fake_session(struct fake_trace *f, uint32_t number)
 		meta, sizeof(meta),
 		"{\"xftrace\": \"test\", \"guest\": \"demo\", "
 		"\"release\": \"6.1.0-test\", \"build_id\": \"c0ffee\", "
-		"\"session\": %u, \"tsc_khz\": 1000, \"clock_tsc\": \"0x3e8\", "
+		"%s\"session\": %u, \"tsc_khz\": 1000, "
+		"\"clock_tsc\": \"0x3e8\", "
 		"\"clock_real_ns\": \"0x174876e800\", "
 		"\"functions\": [\"ksys_read\"]}",
-		number);
+		f->sealed ? "\"mask\": \"sealed\", " : "", number);
 	fake_must(fake_text_chunk(f, TRACE_META, meta));
 	symtab_pack(st, SYMTAB_KERNEL | SYMTAB_MODULES, &b);
 	fake_must(fake_chunk(f, TRACE_SYMBOLS, b.data, b.len));

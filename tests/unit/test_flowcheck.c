@@ -220,6 +220,46 @@ static void test_seal(void **state)
 		   RULE_SEAL_BROKEN);
 }
 
+/* Somebody has taken the seed out: nothing passes for records that xor masks. */
+static void test_keyless(void **state)
+{
+	struct findings found = FINDINGS_INIT;
+	struct buf mask = BUF_INIT;
+	struct fake_trace f;
+	struct flowcheck c = { .trace = &f.t, .mask = &mask };
+	bool alarm = false;
+
+	fake_trace_open(&f);
+	f.sealed = true;
+	fake_session(&f, 1);
+	fake_records(&f, "T5:cat " CLEAN "S " CLEAN);
+	fake_must(fake_text_chunk(&f, TRACE_END, "{\"erasable_ns\": 5000000}"));
+	fake_trace_seal(&f);
+	assert_int_equal(f.t.sessions[0].evidence[UNSEAL_KEYLESS], 2);
+	assert_return_code(flowcheck_run(&c, &found, NULL), 0);
+	for (size_t i = 0; i < found.nr; i++)
+		alarm |= found.v[i].rule == RULE_SEAL_BROKEN &&
+			 strstr(found.v[i].text, "sealed, key unknown, 2 ");
+	assert_true(alarm);
+	assert_non_null(strstr(mask.data, "key unknown"));
+	assert_null(strstr(mask.data, "forgeable"));
+	findings_deinit(&found);
+	fake_trace_close(&f);
+	buf_deinit(&mask);
+
+	/* It died before the first record, and before it had a seed. */
+	fake_trace_open(&f);
+	f.sealed = true;
+	fake_session(&f, 1);
+	fake_must(fake_text_chunk(&f, TRACE_END, "{}"));
+	fake_trace_seal(&f);
+	assert_return_code(flowcheck_run(&c, &found, NULL), 0);
+	assert_int_not_equal(findings_verdict(&found), VERDICT_FINDINGS);
+	findings_deinit(&found);
+	fake_trace_close(&f);
+	buf_deinit(&mask);
+}
+
 static void test_end(void **state)
 {
 	static const struct {
@@ -567,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_without_baseline),
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_keyless),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
 		cmocka_unit_test(test_made_code),
