@@ -96,20 +96,28 @@ static void skip_to(struct ring *r, uint64_t nr)
 	r->pos = nr << r->sub_shift;
 }
 
+/* Before the reader leaves sub-buffer @nr: it is where the good ones end. */
 static void add_fault(struct ring *r, uint64_t nr, enum unseal_fault fault)
 {
+	uint64_t begin = nr << r->sub_shift;
+
 	r->faults[fault]++;
-	r->fault = fault;
-	r->fault_nr = nr;
+	r->last_fault = (struct ring_fault){
+		.what = fault,
+		.nr = nr,
+		.offset = r->pos > begin ? r->pos - begin : 0,
+	};
+	if (!r->first_fault.what)
+		r->first_fault = r->last_fault;
 }
 
 /* A finding in a ring that is sealed. */
 static int give_up_sealed(struct ring *r, uint64_t nr, enum unseal_fault fault,
 			  struct xf_err *err)
 {
+	add_fault(r, nr, fault);
 	skip_to(r, nr + 1);
 	r->bad++;
-	add_fault(r, nr, fault);
 	r->lapped = true;
 	return xf_fail(err, -EBADMSG,
 		       "cpu %u: sealed records of sub-buffer %" PRIu64

@@ -38,6 +38,13 @@
 
 struct memfile;
 
+/* What was found in a sealed ring; the good records end at that place. */
+struct ring_fault {
+	enum unseal_fault what;	/* UNSEAL_GOOD: nothing was */
+	uint32_t offset;	/* in the sub-buffer, bytes */
+	uint64_t nr;		/* number of the sub-buffer */
+};
+
 struct ring {
 	const uint64_t *head;	/* in guest RAM, and ... */
 	uint64_t head_gpa;	/* ... where that is */
@@ -59,8 +66,7 @@ struct ring {
 	struct unseal *seal;	/* owned; NULL: the mask is xor */
 	uint64_t seek;		/* what unseal_open() may still leave out */
 	uint64_t faults[UNSEAL_FAULTS]; /* the bad ones of a sealed ring */
-	enum unseal_fault fault; /* the last of them, and ... */
-	uint64_t fault_nr;	/* ... its sub-buffer */
+	struct ring_fault first_fault, last_fault;
 	bool rewound;		/* head ran backwards */
 };
 

@@ -36,6 +36,7 @@ void trace_deinit(struct trace *t)
 		json_decref(t->sessions[i].host);
 		json_decref(t->sessions[i].names);
 		free(t->sessions[i].ring);
+		free(t->sessions[i].faults);
 		secret_free(t->sessions[i].seed, sizeof(struct trace_seed));
 	}
 	for (size_t i = 0; i < t->nr_rings; i++)
@@ -199,6 +200,40 @@ static int add_seed(struct trace *t, const void *data, size_t len,
 	return 0;
 }
 
+const struct trace_span *trace_fault(const struct trace_session *s,
+				     uint32_t cpu, uint32_t kind)
+{
+	for (size_t i = s->nr_faults; i-- > 0;)
+		if (s->faults[i].at.cpu == cpu && s->faults[i].at.kind == kind)
+			return &s->faults[i].at;
+	return NULL;
+}
+
+static uint64_t nr_evidence(const struct trace_session *s)
+{
+	uint64_t nr = 0;
+
+	for (int i = 0; i < UNSEAL_FAULTS; i++)
+		nr += s->evidence[i];
+	return nr;
+}
+
+static int add_fault(struct trace_session *s, const struct trace_span *span,
+		     struct xf_err *err)
+{
+	void *p;
+
+	if (s->nr_faults == MAX_RINGS)
+		return xf_fail(err, -EBADMSG, "trace: too many rings");
+	p = realloc(s->faults, (s->nr_faults + 1) * sizeof(*s->faults));
+	if (!p)
+		abort();
+	s->faults = p;
+	s->faults[s->nr_faults++] = (struct trace_fault){ *span,
+							  nr_evidence(s) };
+	return 0;
+}
+
 static int add_evidence(struct trace *t, const void *data, size_t len,
 			struct xf_err *err)
 {
@@ -208,8 +243,8 @@ static int add_evidence(struct trace *t, const void *data, size_t len,
 	if (len < sizeof(*span) || !s || s->number != span->session ||
 	    span->fault >= UNSEAL_FAULTS)
 		return xf_fail(err, -EBADMSG, "trace: damaged evidence");
-	if (!s->first_evidence.session)
-		s->first_evidence = *span;
+	if (!trace_fault(s, span->cpu, span->kind) && add_fault(s, span, err))
+		return -EBADMSG;
 	s->evidence[span->fault]++;
 	return 0;
 }
@@ -288,7 +323,6 @@ static void drop_overwritten(struct trace *t, const json_t *note)
 {
 	const json_t *by_name = json_object_get(note, "overwritten");
 	struct trace_session *s = last_session(t);
-	uint64_t left = 0;
 
 	if (!s || !by_name)
 		return;
@@ -299,10 +333,10 @@ static void drop_overwritten(struct trace *t, const json_t *note)
 		if (nr > 0)
 			s->evidence[i] -= (uint64_t)nr < s->evidence[i] ?
 						  (uint64_t)nr : s->evidence[i];
-		left += s->evidence[i];
 	}
-	if (!left)
-		s->first_evidence = (struct trace_span){ 0 };
+	while (s->nr_faults &&
+	       s->faults[s->nr_faults - 1].before >= nr_evidence(s))
+		s->nr_faults--;
 }
 
 static int add_note(struct trace *t, const void *data, size_t len,
@@ -489,18 +523,31 @@ int trace_add_chunk(struct trace *t, uint32_t type, const void *data,
 }
 
 /* Without the seed nobody can tell what the records of @s are. */
-static void count_keyless(const struct trace *t, struct trace_session *s)
+static int count_keyless(const struct trace *t, struct trace_session *s,
+			 struct xf_err *err)
 {
-	for (size_t i = 0; s->sealed && !s->seed && i < s->nr_rings; i++)
-		s->evidence[UNSEAL_KEYLESS] += t->rings[s->ring[i]].nr;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < s->nr_rings; i++) {
+		const struct trace_ring *r = &t->rings[s->ring[i]];
+		struct trace_span first = *r->spans[0];
+
+		first.fault = UNSEAL_KEYLESS;
+		s->evidence[UNSEAL_KEYLESS] += r->nr;
+		if (!trace_fault(s, r->cpu, r->kind))
+			rc = add_fault(s, &first, err);
+	}
+	return rc;
 }
 
 int trace_seal(struct trace *t, struct xf_err *err)
 {
+	int rc = 0;
+
 	if (!t->nr_sessions)
 		return xf_fail(err, -EBADMSG,
 			       "trace: empty, recording never began");
-	for (size_t i = 0; i < t->nr_sessions; i++) {
+	for (size_t i = 0; !rc && i < t->nr_sessions; i++) {
 		struct trace_session *s = &t->sessions[i];
 
 		if (!s->symbols) {
@@ -513,9 +560,10 @@ int trace_seal(struct trace *t, struct xf_err *err)
 		for (size_t n = 0; n < t->nr_rings; n++)
 			if (t->rings[n].session == s->number)
 				s->ring[s->nr_rings++] = n;
-		count_keyless(t, s);
+		if (s->sealed && !s->seed)
+			rc = count_keyless(t, s, err);
 	}
-	return 0;
+	return rc;
 }
 
 const uint64_t *trace_key(const struct trace *t, uint32_t session,
@@ -545,11 +593,17 @@ const char *trace_meta_str(const struct trace *t, const char *name)
 	return s ? s : "";
 }
 
+static void tell_first(const struct trace_span *f, struct buf *b)
+{
+	buf_printf(b, "; first on CPU %u%s, sub-buffer %" PRIu64
+		      " at byte %u: %s", f->cpu,
+		   f->kind == XFT_RING_NMI ? " (NMI)" : "", f->nr, f->offset,
+		   unseal_fault_name(f->fault));
+}
+
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b)
 {
-	const struct trace_span *first = &s->first_evidence;
-
 	if (!s->sealed) {
 		buf_puts(b, "xor");
 		return;
@@ -564,11 +618,8 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		if (s->evidence[i])
 			buf_printf(b, ", %" PRIu64 " times %s", s->evidence[i],
 				   unseal_fault_name(i));
-	if (first->session)
-		buf_printf(b, "; first on CPU %u%s in sub-buffer %" PRIu64,
-			   first->cpu,
-			   first->kind == XFT_RING_NMI ? " (NMI)" : "",
-			   first->nr);
+	if (s->nr_faults)
+		tell_first(&s->faults[0].at, b);
 }
 
 /* Of all sessions: that of one with the weakest seal. */

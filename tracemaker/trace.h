@@ -145,6 +145,12 @@ struct trace_dirty_record {
 	uint8_t is_site;	/* not 0: where the kernel patches its code */
 };
 
+/* Where a ring's first fault was found. */
+struct trace_fault {
+	struct trace_span at;
+	uint64_t before;	/* EVIDENCE chunks of the session before it */
+};
+
 /* What META says of a session. Strings belong to the trace. */
 struct trace_session {
 	uint32_t number;
@@ -158,7 +164,9 @@ struct trace_session {
 	struct trace_seed *seed; /* owned; NULL: not sealed, or key unknown */
 	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks; KEYLESS: spans of
 				 * a sealed session without a seed */
-	struct trace_span first_evidence; /* if there is any */
+	struct trace_fault *faults; /* owned; the first of these of each ring, in
+				 * the order in which they were found */
+	size_t nr_faults;
 	json_t *names;		/* array of strings, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
 	size_t nr_rings;
@@ -221,8 +229,8 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
 			  uint32_t epoch);
 
 /*
- * In a line, what the seal of @s tells: "sealed, 12 records verified", and what
- * was done to which others first; "sealed, key unknown"; or "xor".
+ * In a line, what the seal of @s tells: "sealed, 12 records verified", what was
+ * done to others, and where first; "sealed, key unknown"; or "xor".
  */
 void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 		     struct buf *b);
@@ -233,6 +241,10 @@ void trace_tell_seal(const struct trace_session *s, uint64_t verified,
 void trace_tell_window(const struct trace *t, struct buf *b);
 /* All of that, of all sessions, which have @verified records together. */
 void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b);
+
+/* The first of @s->faults in that ring, or NULL. */
+const struct trace_span *trace_fault(const struct trace_session *s,
+				     uint32_t cpu, uint32_t kind);
 
 /* A name that a record of dirty pages has; NULL: none. As the guest gave it. */
 const char *trace_page_name(const struct trace_session *s, uint32_t number);

@@ -29,6 +29,7 @@ static double real(const json_t *j, const char *name)
 /* What an intruder could still do to records that were made before. */
 static void print_mask(const json_t *j)
 {
+	const json_t *first = json_object_get(j, "first_fault");
 	const char *fault;
 	const json_t *v;
 
@@ -43,6 +44,13 @@ static void print_mask(const json_t *j)
 	json_object_foreach((json_t *)json_object_get(j, "faults"), fault, v)
 		printf("tampering     %s, %" JSON_INTEGER_FORMAT " times\n",
 		       fault, json_integer_value(v));
+	if (first)
+		printf("first         CPU %" JSON_INTEGER_FORMAT "%s, sub-buffer "
+		       "%" JSON_INTEGER_FORMAT " at byte %" JSON_INTEGER_FORMAT
+		       ": %s\n", num(first, "cpu"),
+		       strcmp(str(first, "kind"), "nmi") ? "" : " (NMI)",
+		       num(first, "sub_buffer"), num(first, "offset"),
+		       str(first, "what"));
 }
 
 /* What only a recorder that lives can tell. */

@@ -6,7 +6,6 @@
 #include "buf.h"
 #include "cleanup.h"
 #include "log.h"
-#include "trace.h"
 
 #define END_ROOM 4096	/* so that a full store still takes the end */
 
@@ -25,16 +24,25 @@ static int put_evidence(struct journal *j, struct trace_span head,
 	return journal_put(j, TRACE_EVIDENCE, b.data, b.len, err);
 }
 
-int intake_finding(struct journal *j, const struct ring *ring, uint32_t session,
-		   struct xf_err *err)
+struct trace_span intake_place(const struct ring *ring,
+			       const struct ring_fault *fault,
+			       uint32_t session)
 {
-	const struct trace_span head = {
+	return (struct trace_span){
 		.session = session,
 		.cpu = ring->cpu,
 		.kind = ring->kind,
-		.nr = ring->fault_nr,
-		.fault = ring->fault,
+		.nr = fault->nr,
+		.offset = fault->offset,
+		.fault = fault->what,
 	};
+}
+
+int intake_finding(struct journal *j, const struct ring *ring, uint32_t session,
+		   struct xf_err *err)
+{
+	const struct trace_span head = intake_place(ring, &ring->last_fault,
+						    session);
 
 	return journal_put(j, TRACE_EVIDENCE, &head, sizeof(head), err);
 }

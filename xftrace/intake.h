@@ -10,6 +10,7 @@
 
 #include "journal.h"
 #include "ring.h"
+#include "trace.h"
 
 /*
  * Read what there is, at most about one lap: a guest that writes faster must not
@@ -18,6 +19,11 @@
  */
 int intake_ring(struct journal *j, struct ring *ring, const struct klog *keys,
 		uint32_t session, struct xf_err *err);
+
+/* What an EVIDENCE chunk says of @fault, and with which no bytes come. */
+struct trace_span intake_place(const struct ring *ring,
+			       const struct ring_fault *fault,
+			       uint32_t session);
 
 /* What @ring has last found to be tampered with, where no bytes show it. */
 int intake_finding(struct journal *j, const struct ring *ring, uint32_t session,

@@ -14,7 +14,6 @@
 #include "cleanup.h"
 #include "intake.h"
 #include "log.h"
-#include "trace.h"
 #include "xft_record.h"
 
 #define START_TIMEOUT_MS 180000
@@ -367,6 +366,13 @@ static int drain_dirty(struct recording *r, struct xf_err *err)
 	return rc ? xf_fail(err, rc, "%s", why.msg) : 0;
 }
 
+static void keep_first_fault(struct recording *r, const struct ring *ring)
+{
+	if (ring->first_fault.what && !r->first_fault.session)
+		r->first_fault = intake_place(ring, &ring->first_fault,
+					      r->key.session);
+}
+
 static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
@@ -376,6 +382,7 @@ static int drain(struct recording *r, struct xf_err *err)
 	for (size_t i = 0; !rc && !r->full && i < r->nr_rings; i++) {
 		rc = intake_ring(&r->j, &r->rings[i], &r->klog,
 				 r->key.session, err);
+		keep_first_fault(r, &r->rings[i]);
 		empty = empty && ring_unread(&r->rings[i]) <
 					 sizeof(struct xft_sub) + 1;
 	}
@@ -687,6 +694,15 @@ static void end_host(struct recording *r)
 	hosttrace_stop(&r->host);
 }
 
+static bool has_faults(const struct recording_counts *c)
+{
+	uint64_t nr = 0;
+
+	for (int i = 0; i < UNSEAL_FAULTS; i++)
+		nr += c->faults[i];
+	return nr;
+}
+
 /* How many of each kind there were since the last beat; NULL: none. */
 static json_t *take_back_faults(const struct recording *r)
 {
@@ -723,6 +739,8 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	r->before.bad = r->beat.bad;
 	r->before.gaps = r->beat.gaps;
 	memcpy(r->before.faults, r->beat.faults, sizeof(r->beat.faults));
+	if (!has_faults(&r->before))
+		r->first_fault.session = 0;
 	forget_rings(r);
 	r->tracing = r->stopped = r->rewound = false;
 	r->new_beats = 0;
@@ -759,6 +777,7 @@ static void check_ends(struct recording *r)
 	for (size_t i = 0; i < r->nr_rings; i++)
 		if (ring_check_end(&r->rings[i], &why)) {
 			xf_debug("%s", why.msg);
+			keep_first_fault(r, &r->rings[i]);
 			(void)intake_finding(&r->j, &r->rings[i],
 					     r->key.session, NULL);
 		}

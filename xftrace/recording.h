@@ -34,6 +34,7 @@
 #include "plan.h"
 #include "ring.h"
 #include "target.h"
+#include "trace.h"
 
 /* Sums over all rings. */
 struct recording_counts {
@@ -63,6 +64,7 @@ struct recording {
 	struct buf livepatches;	/* names that were noted, each with its 0 byte */
 	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
+	struct trace_span first_fault; /* that was seen; session 0: none was */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t next_commit_ns;
 	uint64_t next_sync_ns;

@@ -53,11 +53,29 @@ struct server {
 	struct xf_err trouble;	/* the last one, for status */
 };
 
+static const char *kind_name(uint32_t kind)
+{
+	return kind == XFT_RING_NMI ? "nmi" : "main";
+}
+
 /* What our trace is called now: somebody may have given it another name. */
 static const char *trace_name(const struct server *s, struct catalog_entry *e)
 {
 	return s->rec.j.path && catalog_read(&s->rec.st, s->rec.j.slot, e) ?
 		       e->name : s->spec.trace;
+}
+
+/* NULL if there was none. */
+static json_t *first_fault(const struct recording *r)
+{
+	const struct trace_span *f = &r->first_fault;
+
+	return f->session ? json_pack("{s:s, s:i, s:i, s:s, s:I, s:i}", "what",
+				      unseal_fault_name(f->fault), "session",
+				      (int)f->session, "cpu", (int)f->cpu,
+				      "kind", kind_name(f->kind), "sub_buffer",
+				      (json_int_t)f->nr, "offset",
+				      (int)f->offset) : NULL;
 }
 
 static json_t *status_json(struct server *s)
@@ -78,8 +96,7 @@ static json_t *status_json(struct server *s)
 		json_array_append_new(
 			rings,
 			json_pack("{s:i, s:s, s:I, s:I, s:I, s:I}", "cpu",
-				  (int)r->cpu, "kind",
-				  r->kind == XFT_RING_NMI ? "nmi" : "main",
+				  (int)r->cpu, "kind", kind_name(r->kind),
 				  "size", (json_int_t)ring_size(r), "unread",
 				  (json_int_t)ring_unread(r), "records",
 				  (json_int_t)r->accepted, "lost",
@@ -91,7 +108,7 @@ static json_t *status_json(struct server *s)
 					    json_integer(c.faults[i]));
 	reply = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:f, s:I}",
+		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:o*, s:f, s:I}",
 		"guest", s->t->id, "trace", trace_name(s, &e), "store",
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
@@ -108,6 +125,7 @@ static json_t *status_json(struct server *s)
 		(int)s->rec.key.session, "oldest_unread_seconds", age / 1e9,
 		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings, "mask",
 		s->spec.sealed ? "sealed" : "xor", "faults", faults,
+		"first_fault", first_fault(&s->rec),
 		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9,
 		"heartbeat", (json_int_t)s->rec.heartbeat);
 	if (reply && dirtytrace_is_on(&s->rec.dirty))

@@ -64,8 +64,13 @@ for kernel in 6.1 6.12; do
 	on --mask=sealed --name "lie-$kernel"
 	check "$kernel: sealed: a rewritten record is found" tamper lie
 	check "$kernel: sealed: it is called edited" status '.faults.edited > 0'
+	check "$kernel: sealed: and where the first was" \
+		status '.first_fault | .what == "edited" and .offset > 64'
+	"$xft" status --guest "$guest" | sed -n 's/^first  *//p' >first.txt
 	off
 	check "$kernel: sealed: the trace tells of it" in_header 'times edited'
+	check "$kernel: sealed: its first is the same as that of status" \
+		in_header "; first on $(cat first.txt); "
 	check "$kernel: sealed: 'check' has a finding" \
 		eval "! \$xft check lie-$kernel >found.txt && grep -q seal-broken found.txt"
 	check "$kernel: sealed: the lie is not shown" \

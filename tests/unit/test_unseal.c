@@ -398,6 +398,40 @@ static void test_header_later(void **state)
 	}
 }
 
+static void spoil(struct fake_ring *f, uint64_t pos)
+{
+	*(uint64_t *)((char *)f->subs[pos / SIZE % NR] + pos % SIZE) ^= 1;
+}
+
+/* Where the first was is kept, whatever comes later. */
+static void test_first_fault(void **state)
+{
+	struct fake_ring f;
+	uint64_t n = 0, at;
+
+	start(&f, NR);
+	push(&f, &n, 10);
+	assert_int_equal(drain(&f), 0);
+	assert_int_equal(f.r.first_fault.what, UNSEAL_GOOD);
+	at = f.w->head + 3 * CALL;
+	push(&f, &n, 10);
+	spoil(&f, at);
+	(void)drain(&f);
+	assert_int_equal(f.r.first_fault.what, UNSEAL_EDITED);
+	assert_int_equal(f.r.first_fault.nr, at / SIZE);
+	assert_int_equal(f.r.first_fault.offset, at % SIZE);
+	at = f.w->head / SIZE * SIZE + SIZE;
+	while (f.w->head <= at)
+		push(&f, &n, 1);
+	spoil(&f, at + offsetof(struct xft_sub, reserved));
+	(void)drain(&f);
+	assert_int_equal(f.r.last_fault.nr, at / SIZE);
+	assert_int_equal(f.r.last_fault.offset, 0);
+	assert_int_equal(f.r.first_fault.nr, 0);
+	assert_int_not_equal(f.r.first_fault.offset, 0);
+	fake_ring_close(&f);
+}
+
 /* ---- an intruder ---- */
 
 /*
@@ -1057,7 +1091,10 @@ static void test_stored_far(void **state)
 static void test_chunks(void **state)
 {
 	struct trace_seed seed = { .session = 1 };
+	static const char reset[] = "{\"text\": \"\", \"overwritten\": "
+				    "{\"replayed\": 1, \"truncated\": 1}}";
 	struct trace_span found = { .session = 1, .fault = UNSEAL_FAULTS };
+	struct buf text = BUF_INIT;
 	struct trace t;
 
 	trace_init(&t);
@@ -1072,6 +1109,34 @@ static void test_chunks(void **state)
 	assert_int_equal(trace_add_chunk(&t, TRACE_EVIDENCE, &found,
 					 sizeof(found), NULL), 0);
 	assert_int_equal(t.sessions[0].evidence[UNSEAL_DROPPED], 1);
+	trace_deinit(&t);
+
+	/* The first of each ring is kept, and the first of all is told. */
+	trace_init(&t);
+	assert_int_equal(trace_add_chunk(&t, TRACE_META, meta, strlen(meta),
+					 NULL), 0);
+	assert_int_equal(trace_add_chunk(&t, TRACE_SEED, &seed, sizeof(seed),
+					 NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		found = (struct trace_span){ .session = 1, .cpu = 1 + i / 2,
+					     .kind = i < 2, .nr = 17 + i,
+					     .offset = 2040,
+					     .fault = UNSEAL_EDITED + i };
+		assert_int_equal(trace_add_chunk(&t, TRACE_EVIDENCE, &found,
+						 sizeof(found), NULL), 0);
+	}
+	assert_int_equal(t.sessions[0].nr_faults, 2);
+	assert_int_equal(trace_fault(&t.sessions[0], 2, 0)->nr, 19);
+	assert_null(trace_fault(&t.sessions[0], 2, 1));
+	trace_tell_seal(&t.sessions[0], 0, &text);
+	assert_non_null(strstr(text.data, "; first on CPU 1 (NMI), sub-buffer "
+				"17 at byte 2040: edited"));
+	buf_deinit(&text);
+	/* What the guest's reboot made of its rings is none, and the newest. */
+	assert_int_equal(trace_add_chunk(&t, TRACE_NOTE, reset, strlen(reset),
+					 NULL), 0);
+	assert_int_equal(t.sessions[0].nr_faults, 1);
+	assert_null(trace_fault(&t.sessions[0], 2, 0));
 	trace_deinit(&t);
 }
 
@@ -1090,6 +1155,7 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_every_header_bit),
 		cmocka_unit_test(test_header_later),
+		cmocka_unit_test(test_first_fault),
 		cmocka_unit_test(test_compromise),
 		cmocka_unit_test(test_bad_close),
 		cmocka_unit_test(test_wiped),
