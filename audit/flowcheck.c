@@ -518,8 +518,7 @@ static uint64_t end_count(const struct trace *t, const char *name)
 	return json_integer_value(json_object_get(t->end, name));
 }
 
-static void check_seals(const struct trace *t, const struct call_stats *s,
-			struct findings *f)
+static void check_seals(const struct trace *t, struct findings *f)
 {
 	for (size_t i = 0; i < t->nr_sessions; i++) {
 		_cleanup_(buf_deinit) struct buf b = BUF_INIT;
@@ -529,7 +528,7 @@ static void check_seals(const struct trace *t, const struct call_stats *s,
 			broken += t->sessions[i].evidence[fault];
 		if (!broken)
 			continue;
-		trace_tell_seal(&t->sessions[i], s->verified, &b);
+		trace_tell_seal(&t->sessions[i], &b);
 		findings_add(f, RULE_SEAL_BROKEN, NULL, "%s", b.data);
 	}
 }
@@ -599,8 +598,8 @@ int flowcheck_run(const struct flowcheck *c, struct findings *f,
 
 	if (!rc) {
 		if (c->mask)
-			trace_tell_mask(c->trace, s.verified, c->mask);
-		check_seals(c->trace, &s, f);
+			trace_tell_mask(c->trace, c->mask);
+		check_seals(c->trace, f);
 		check_records(c, &s, f);
 		check_notes(c->trace, f);
 		flowcheck_calls(c, &now, f);

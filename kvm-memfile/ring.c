@@ -106,6 +106,7 @@ static void add_fault(struct ring *r, uint64_t nr, enum unseal_fault fault)
 		.what = fault,
 		.nr = nr,
 		.offset = r->pos > begin ? r->pos - begin : 0,
+		.tsc = r->newest_tsc,
 	};
 	if (!r->first_fault.what)
 		r->first_fault = r->last_fault;
@@ -422,6 +423,8 @@ int ring_accept(struct ring *r, struct ring_span *span, const void *copy,
 		else if (missing)
 			r->gaps += missing;
 		r->records = span->records_before;
+		if (!r->first_tsc)
+			r->first_tsc = span->base_tsc;
 	}
 	r->lapped = false;
 	r->records += nr;

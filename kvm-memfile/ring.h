@@ -43,6 +43,7 @@ struct ring_fault {
 	enum unseal_fault what;	/* UNSEAL_GOOD: nothing was */
 	uint32_t offset;	/* in the sub-buffer, bytes */
 	uint64_t nr;		/* number of the sub-buffer */
+	uint64_t tsc;		/* of the last good one before it, or 0 */
 };
 
 struct ring {
@@ -61,6 +62,7 @@ struct ring {
 	uint64_t lost;		/* overwritten before we came */
 	uint64_t gaps;		/* missing without a lap */
 	uint64_t bad;		/* sub-buffers given up as malformed */
+	uint64_t first_tsc;	/* of the first sub-buffer accepted */
 	uint64_t newest_tsc;	/* of the last record accepted */
 	bool lapped;		/* since the last accepted record */
 	struct unseal *seal;	/* owned; NULL: the mask is xor */

@@ -449,8 +449,7 @@ static void close_open(struct graph *g)
 }
 
 /* One pass over a session. */
-static void run(struct graph *g, const struct trace *t,
-		const struct trace_session *s)
+static void run(struct graph *g, const struct trace *t, struct trace_session *s)
 {
 	const struct record *r;
 	struct merge m;
@@ -494,7 +493,9 @@ static void run(struct graph *g, const struct trace *t,
 	g->stats.records = m.records;
 	g->stats.lost = m.lost;
 	g->stats.bad_spans = m.bad_spans;
-	g->stats.verified = m.verified;
+	s->first_tsc = g->stats.first_tsc;
+	s->verified = m.verified;
+	s->sound_tsc = merge_sound_tsc(&m);
 	merge_deinit(&m);
 	free_tasks(g, true);
 }
@@ -514,7 +515,6 @@ static void add_stats(struct call_stats *sum, const struct call_stats *s)
 	sum->dirty_lost += s->dirty_lost;
 	sum->unknown += s->unknown;
 	sum->bad_spans += s->bad_spans;
-	sum->verified += s->verified;
 }
 
 static int next_file(struct sink *sink, struct xf_err *err)
@@ -545,9 +545,9 @@ int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		e->session = &t->sessions[i];
 		names_init(&e->names, e->session->symbols);
 		formats_init(&e->formats, e->session, &e->names);
-		run(&count, t, e->session);
+		run(&count, t, &t->sessions[i]);
 		ops->begin(e, &count.stats);
-		run(&draw, t, e->session);
+		run(&draw, t, &t->sessions[i]);
 		ops->end(e, &draw.stats);
 		add_stats(&sum, &draw.stats);
 		formats_deinit(&e->formats);

@@ -89,7 +89,6 @@ struct call_stats {
 	uint64_t dirty_lost;
 	uint64_t unknown;	/* calls of addresses without a symbol */
 	uint64_t bad_spans;
-	uint64_t verified;	/* records that were sealed, and are good */
 	uint64_t first_tsc, last_tsc;
 };
 

@@ -625,7 +625,7 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 	buf_printf(b, "%" PRIu64 " records, %" PRIu64 " lost\n", s->records,
 		   s->lost);
 	buf_puts(b, "# mask:      ");
-	trace_tell_seal(session, s->verified, b);
+	trace_tell_seal(session, b);
 	trace_tell_window(e->trace, b);
 	buf_putc(b, '\n');
 	put_host(e, b, s);

@@ -18,6 +18,9 @@ struct merge_stream {
 	uint64_t key;
 	bool sealed;
 	struct unseal *seal;	/* owned; NULL: xor, or key unknown */
+	const struct trace_span *fault; /* the recorder's first, or NULL */
+	bool is_broken;		/* there was one, his or ours */
+	uint64_t sound_tsc;	/* of its last record before that */
 	uint64_t *clear;	/* sealed: of buf[0], then of buf[1]; owned */
 	uint64_t base_tsc;
 	uint32_t sub_shift;	/* 0: nobody asks for positions */
@@ -55,6 +58,14 @@ static bool open_sealed(struct merge *m, struct merge_stream *s,
 	       s->offset == span->offset;
 }
 
+static bool lies_behind(const struct trace_span *span,
+			const struct trace_span *fault)
+{
+	return fault && (span->nr > fault->nr ||
+			 (span->nr == fault->nr &&
+			  span->offset >= fault->offset));
+}
+
 /* What the mask of @span takes, if it is known. */
 static bool find_key(struct merge *m, struct merge_stream *s,
 		     const struct trace_span *span)
@@ -75,8 +86,10 @@ static bool next_span(struct merge *m, struct merge_stream *s)
 	while (s->span < s->ring->nr) {
 		const struct trace_span *span = s->ring->spans[s->span++];
 
+		s->is_broken |= lies_behind(span, s->fault);
 		if (!find_key(m, s, span)) {
 			m->bad_spans++;
+			s->is_broken = true;
 			continue;
 		}
 		if (span->offset == sizeof(struct xft_sub)) {
@@ -184,6 +197,14 @@ static uint32_t unseal_next(struct merge_stream *s, unsigned int slot,
 	return unseal_record(s->seal, s->p, s->end - s->p, clear, false);
 }
 
+static void count_verified(struct merge *m, struct merge_stream *s,
+			   uint64_t first)
+{
+	m->verified++;
+	if (!s->is_broken)
+		s->sound_tsc = s->base_tsc + xft_delta(first);
+}
+
 /* Decode the next record to deliver into s->buf[@slot]. */
 static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 {
@@ -206,6 +227,7 @@ static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 				  xft_words(p[0] ^ s->key);
 		if (!taken || taken > s->end - s->p) {
 			m->bad_spans++;
+			s->is_broken = true;
 			s->p = s->end;
 			continue;
 		}
@@ -219,7 +241,8 @@ static bool decode(struct merge *m, struct merge_stream *s, unsigned int slot)
 			continue;
 		s->records++;
 		m->records++;
-		m->verified += s->seal != NULL;
+		if (s->seal)
+			count_verified(m, s, first);
 		/* A type that we do not know may have but one. */
 		found = words > 1 &&
 			take_record(s, p, &s->buf[slot], first, words);
@@ -300,7 +323,7 @@ static uint32_t sub_shift_of(const struct trace *t,
 static void make_streams(struct merge *m, const struct trace *t,
 			 const struct trace_session *session)
 {
-	size_t nr = session->nr_rings + t->nr_host_cpus;
+	size_t nr = session->nr_rings + t->nr_host_cpus, faults = 0;
 
 	m->streams = calloc(nr + 1, sizeof(*m->streams));
 	m->heap = calloc(nr + 1, sizeof(*m->heap));
@@ -310,11 +333,14 @@ static void make_streams(struct merge *m, const struct trace *t,
 		struct merge_stream *s = &m->streams[m->nr_streams++];
 
 		s->ring = &t->rings[session->ring[i]];
+		s->fault = trace_fault(session, s->ring->cpu, s->ring->kind);
+		faults += s->fault != NULL;
 		s->sealed = session->sealed;
 		if (session->seed)
 			prepare_unseal(s, session->seed->seed);
 		s->sub_shift = sub_shift_of(t, s->ring);
 	}
+	m->is_ringless = faults < session->nr_faults;
 	/* A CPU's NMI ring interleaves with its main ring. */
 	for (size_t i = 0; i < m->nr_streams; i++)
 		for (size_t n = 0; n < m->nr_streams; n++)
@@ -357,6 +383,21 @@ void merge_deinit(struct merge *m)
 	free(m->heap);
 	hostclock_deinit(&m->clock);
 	*m = (struct merge){ 0 };
+}
+
+uint64_t merge_sound_tsc(const struct merge *m)
+{
+	uint64_t sound = m->is_ringless ? 0 : UINT64_MAX, last = 0;
+
+	for (size_t i = 0; i < m->nr_streams; i++) {
+		const struct merge_stream *s = &m->streams[i];
+
+		if ((s->fault || s->is_broken) && s->sound_tsc < sound)
+			sound = s->sound_tsc;
+		if (s->sound_tsc > last)
+			last = s->sound_tsc;
+	}
+	return sound < last ? sound : last;
 }
 
 bool merge_next(struct merge *m, const struct record **ret_rec)

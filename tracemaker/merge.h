@@ -57,6 +57,7 @@ struct merge {
 	uint64_t lost;			/* missing so far */
 	uint64_t bad_spans;		/* left out: damaged, or no key */
 	uint64_t verified;		/* sealed records, among these */
+	bool is_ringless;		/* a ring has nothing but faults */
 	uint64_t seek;			/* what unseal_open() may still leave out */
 	struct merge_stream *last;	/* the one that rec came from */
 	size_t nr_streams;
@@ -68,6 +69,12 @@ void merge_deinit(struct merge *m);
 
 /* *@ret_rec is valid until the next call. False at the end. */
 bool merge_next(struct merge *m, const struct record **ret_rec);
+
+/*
+ * Up to this TSC all sealed records are good, when all were read; 0: a ring has a
+ * fault and no good one before it.
+ */
+uint64_t merge_sound_tsc(const struct merge *m);
 
 /* The record that follows the last one on its CPU, or NULL. */
 const struct record *merge_peek(const struct merge *m);

@@ -601,15 +601,31 @@ static void tell_first(const struct trace_span *f, struct buf *b)
 		   unseal_fault_name(f->fault));
 }
 
-void trace_tell_seal(const struct trace_session *s, uint64_t verified,
-		     struct buf *b)
+uint64_t trace_time_ns(const struct trace_session *s, uint64_t tsc)
+{
+	return tsc > s->first_tsc ? (unsigned __int128)(tsc - s->first_tsc) *
+					    1000000 / s->tsc_khz : 0;
+}
+
+/* Records behind a bad one may be good as well: they are not all. */
+static void tell_verified(const struct trace_session *s, struct buf *b)
+{
+	uint64_t ns = trace_time_ns(s, s->sound_tsc);
+
+	buf_printf(b, "sealed, %" PRIu64 " records verified", s->verified);
+	if (s->verified)
+		buf_printf(b, ", all up to %" PRIu64 ".%06" PRIu64 " s",
+			   ns / 1000000000, ns % 1000000000 / 1000);
+}
+
+void trace_tell_seal(const struct trace_session *s, struct buf *b)
 {
 	if (!s->sealed) {
 		buf_puts(b, "xor");
 		return;
 	}
 	if (s->seed)
-		buf_printf(b, "sealed, %" PRIu64 " records verified", verified);
+		tell_verified(s, b);
 	else
 		buf_printf(b, "sealed, key unknown, %" PRIu64
 			      " stretches not verified",
@@ -647,15 +663,17 @@ void trace_tell_window(const struct trace *t, struct buf *b)
 		   json_integer_value(ns) / 1e9);
 }
 
-void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b)
+void trace_tell_mask(const struct trace *t, struct buf *b)
 {
-	/* All have the same; what was tampered with is told of each. */
 	for (size_t i = 0; i < t->nr_sessions; i++) {
-		if (i && !t->sessions[i].sealed)
-			break;
+		const struct trace_session *s = &t->sessions[i];
+
+		/* Of xor there is nothing to tell twice. */
+		if (i && !s->sealed && !s[-1].sealed)
+			continue;
 		if (i)
-			buf_puts(b, " in all; then ");
-		trace_tell_seal(&t->sessions[i], verified, b);
+			buf_puts(b, "; then ");
+		trace_tell_seal(s, b);
 	}
 	trace_tell_window(t, b);
 }

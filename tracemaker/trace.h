@@ -170,6 +170,10 @@ struct trace_session {
 	json_t *names;		/* array of strings, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
 	size_t nr_rings;
+	/* What callgraph found when it last went through all records: */
+	uint64_t first_tsc;	/* where the time line begins */
+	uint64_t verified;	/* sealed records that are good */
+	uint64_t sound_tsc;	/* all are up to there; 0: not even the first */
 };
 
 /* All spans of one ring in one session, oldest first. */
@@ -229,18 +233,21 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
 			  uint32_t epoch);
 
 /*
- * In a line, what the seal of @s tells: "sealed, 12 records verified", what was
- * done to others, and where first; "sealed, key unknown"; or "xor".
+ * In a line, what the seal of @s tells: "sealed, 12 records verified, all up to
+ * 0.000345 s", what was done to others, and where first; "sealed, key unknown"; or
+ * "xor". callgraph has gone through it.
  */
-void trace_tell_seal(const struct trace_session *s, uint64_t verified,
-		     struct buf *b);
+void trace_tell_seal(const struct trace_session *s, struct buf *b);
 /*
  * For how long records lay in the guest at most, where they could be forged or
  * erased; nothing if that is not known.
  */
 void trace_tell_window(const struct trace *t, struct buf *b);
-/* All of that, of all sessions, which have @verified records together. */
-void trace_tell_mask(const struct trace *t, uint64_t verified, struct buf *b);
+/* All of that, of all sessions. */
+void trace_tell_mask(const struct trace *t, struct buf *b);
+
+/* Where @tsc is on the time line that the pictures have: since the first record. */
+uint64_t trace_time_ns(const struct trace_session *s, uint64_t tsc);
 
 /* The first of @s->faults in that ring, or NULL. */
 const struct trace_span *trace_fault(const struct trace_session *s,

@@ -26,12 +26,12 @@ static size_t nr_spans(const struct trace *t)
 	return nr;
 }
 
-static json_t *tell_mask(const struct trace *t, const struct call_stats *s)
+static json_t *tell_mask(const struct trace *t)
 {
 	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
 
 	buf_puts(&b, "");
-	trace_tell_mask(t, s->verified, &b);
+	trace_tell_mask(t, &b);
 	return json_stringn(b.data, b.len);
 }
 
@@ -52,7 +52,7 @@ static void add_trace(json_t *j, const struct trace *t,
 		(json_int_t)s->calls, "nr_events", (json_int_t)s->events,
 		"nr_host_events", (json_int_t)s->host_events, "notes",
 		t->notes ? json_incref(t->notes) : json_array(), "mask",
-		tell_mask(t, s));
+		tell_mask(t));
 
 	json_object_update(j, more);
 	json_decref(more);

@@ -38,8 +38,10 @@ static void print_mask(const json_t *j)
 		return;
 	}
 	printf("mask          sealed, %" JSON_INTEGER_FORMAT " records verified"
-	       ", none forgeable, erasable %.3f s (at most %.3f s so far)\n",
-	       num(j, "records"), real(j, "oldest_unread_seconds"),
+	       ", all up to %.6f s\n", num(j, "records"),
+	       real(j, "verified_seconds"));
+	printf("              none forgeable, erasable %.3f s (at most %.3f s so "
+	       "far)\n", real(j, "oldest_unread_seconds"),
 	       real(j, "oldest_unread_max_seconds"));
 	json_object_foreach((json_t *)json_object_get(j, "faults"), fault, v)
 		printf("tampering     %s, %" JSON_INTEGER_FORMAT " times\n",

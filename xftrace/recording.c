@@ -684,6 +684,27 @@ struct recording_counts recording_counts(const struct recording *r)
 	return c;
 }
 
+uint64_t recording_verified_ns(const struct recording *r)
+{
+	uint64_t first = UINT64_MAX, last = 0, sound = UINT64_MAX;
+
+	for (size_t i = 0; i < r->nr_rings; i++) {
+		const struct ring *ring = &r->rings[i];
+
+		if (ring->first_fault.what && ring->first_fault.tsc < sound)
+			sound = ring->first_fault.tsc;
+		if (ring->first_tsc && ring->first_tsc < first)
+			first = ring->first_tsc;
+		if (ring->newest_tsc > last)
+			last = ring->newest_tsc;
+	}
+	if (sound > last)
+		sound = last;
+	return r->spec.sealed && sound > first && r->t->ctl.tsc_khz ?
+		       (unsigned __int128)(sound - first) * 1000000 /
+			       r->t->ctl.tsc_khz : 0;
+}
+
 /* What the host's kernel still holds of this session, and no more. */
 static void end_host(struct recording *r)
 {

@@ -147,6 +147,12 @@ struct recording_origin recording_origin(const void *data, size_t len);
 
 struct recording_counts recording_counts(const struct recording *r);
 
+/*
+ * How far all sealed records of this session are good, since its first; of a
+ * recording that was resumed, since then.
+ */
+uint64_t recording_verified_ns(const struct recording *r);
+
 uint64_t monotonic_ns(void);
 
 #endif

@@ -108,7 +108,7 @@ static json_t *status_json(struct server *s)
 					    json_integer(c.faults[i]));
 	reply = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:o*, s:f, s:I}",
+		"s:i, s:i, s:f, s:I, s:o, s:s, s:o, s:o*, s:f, s:f, s:I}",
 		"guest", s->t->id, "trace", trace_name(s, &e), "store",
 		s->spec.store, "state",
 		s->dead ? "guest is gone" :
@@ -126,6 +126,7 @@ static json_t *status_json(struct server *s)
 		"trace_bytes", (json_int_t)s->rec.j.end, "rings", rings, "mask",
 		s->spec.sealed ? "sealed" : "xor", "faults", faults,
 		"first_fault", first_fault(&s->rec),
+		"verified_seconds", recording_verified_ns(&s->rec) / 1e9,
 		"oldest_unread_max_seconds", s->rec.erasable_ns / 1e9,
 		"heartbeat", (json_int_t)s->rec.heartbeat);
 	if (reply && dirtytrace_is_on(&s->rec.dirty))

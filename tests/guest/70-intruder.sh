@@ -39,6 +39,15 @@ tamper() { # HOW
 on() { "$xft" -q on --guest "$guest" "$@" in_group_p; }
 off() { rm -f trace_graph.txt; "$xft" -q off --guest "$guest"; }
 in_header() { grep -qE -- "^# mask: .*$1" trace_graph.txt; }
+# Seconds up to which all records are verified; those of the header's span.
+verified() { sed -n 's/^# mask: .*, all up to \([0-9.]*\) s.*/\1/p' trace_graph.txt; }
+verified_to_the_end() {
+	[ "$(verified)" = "$(sed -n 's/^# begins: .* spans \([0-9.]*\) s$/\1/p' trace_graph.txt)" ]
+}
+# A record of status may lie a moment before the first that is drawn.
+verified_before() { # SECONDS
+	awk "BEGIN { exit !($1 > 0 && $1 < $(verified) + 0.001) }"
+}
 nothing_found() { status '.bad == 0 and .gaps == 0'; }
 
 for kernel in 6.1 6.12; do
@@ -55,11 +64,14 @@ for kernel in 6.1 6.12; do
 	until_true 20 status '.records > 60'
 	check "$kernel: sealed: nothing is found where nobody tampers" \
 		nothing_found
+	"$xft" status --guest "$guest" --json | jq .verified_seconds >status.txt
 	off
 	check "$kernel: sealed: all is verified, and the header says so" \
-		in_header 'sealed, [0-9]+ records verified; none forgeable, erasable'
+		in_header 'sealed, [0-9]+ records verified, all up to [0-9.]+ s; none forgeable, erasable'
+	check "$kernel: sealed: that is to its last record" verified_to_the_end
+	check "$kernel: sealed: status said nearly as much" verified_before "$(cat status.txt)"
 	check "$kernel: sealed: so does 'check'" \
-		eval '$xft check | grep -q ", sealed, [0-9]* records verified; none forgeable.*: "'
+		eval '$xft check | grep -q ", sealed, [0-9]* records verified, all up to .* s; none forgeable.*: "'
 
 	on --mask=sealed --name "lie-$kernel"
 	check "$kernel: sealed: a rewritten record is found" tamper lie

@@ -14,6 +14,7 @@
 /* Its streams are copied, to go back in a trace. */
 #include "../../tracemaker/merge.c"
 
+#include "callgraph.h"
 #include "fake_ring.h"
 #include "xft_mac.h"
 
@@ -805,6 +806,11 @@ static void forget(struct stored *st)
 		free(st->spans[--st->nr]);
 }
 
+static const struct trace_span *span_of(const struct stored *st, size_t i)
+{
+	return (const void *)st->spans[i];
+}
+
 /* Draw it: what is wrong, and how many are verified. */
 static uint64_t merged(const struct stored *st, uint64_t *ret_verified)
 {
@@ -844,8 +850,9 @@ static void test_stored(void **state)
 	assert_int_equal(trace_seal(&st.t, NULL), 0);
 	assert_int_equal(merged(&st, &verified), 0);
 	assert_int_equal(verified, n + f.tasks);
-	trace_tell_seal(&st.t.sessions[0], verified, &text);
-	assert_non_null(strstr(text.data, "records verified"));
+	st.t.sessions[0].verified = verified;
+	trace_tell_seal(&st.t.sessions[0], &text);
+	assert_non_null(strstr(text.data, "records verified, all up to 0.0"));
 	buf_deinit(&text);
 	for (int i = 0; i < 300; i++) {
 		const struct trace_span *s;
@@ -1027,6 +1034,58 @@ static void test_stored_heads(void **state)
 	fake_ring_close(&f);
 }
 
+/* How far all is good: up to the first fault, ours or the recorder's. */
+static void test_stored_sound(void **state)
+{
+	struct trace_span found = { .session = 1, .fault = UNSEAL_EDITED };
+	struct trace_session *s;
+	struct call_stats stats;
+	struct fake_ring f;
+	struct stored st;
+	uint64_t n = 0;
+
+	start(&f, 16);
+	push(&f, &n, 2000);
+	finish(&f, n);
+	store(&st, &f);
+	assert_int_equal(trace_seal(&st.t, NULL), 0);
+	s = &st.t.sessions[0];
+	callgraph_count(&st.t, &stats);
+	assert_int_equal(s->verified, n + f.tasks);
+	assert_int_equal(s->sound_tsc, n);
+	assert_int_equal(s->first_tsc, 1);
+	assert_true(st.nr > 4);
+	for (size_t i = 1; i + 1 < st.nr; i++) {
+		const struct trace_span *span = (void *)st.spans[i];
+		uint64_t *word = st.spans[i] + sizeof(*span) / 8 +
+				 rnd(span->len / 8);
+
+		*word ^= 1;
+		callgraph_count(&st.t, &stats);
+		*word ^= 1;
+		assert_true(s->sound_tsc < span_of(&st, i + 1)->base_tsc);
+		assert_true(s->sound_tsc >= span_of(&st, i - 1)->base_tsc);
+	}
+	/* The recorder's, in the midst of the ring, and before all of another. */
+	found.cpu = f.r.cpu;
+	found.kind = f.r.kind;
+	found.nr = 3;
+	found.offset = 4000;
+	assert_int_equal(trace_add_chunk(&st.t, TRACE_EVIDENCE, &found,
+					 sizeof(found), NULL), 0);
+	callgraph_count(&st.t, &stats);
+	assert_true(s->sound_tsc < span_of(&st, 4)->base_tsc);
+	assert_true(s->sound_tsc > span_of(&st, 3)->base_tsc);
+	assert_int_equal(s->verified, n + f.tasks);
+	found.cpu++;
+	assert_int_equal(trace_add_chunk(&st.t, TRACE_EVIDENCE, &found,
+					 sizeof(found), NULL), 0);
+	callgraph_count(&st.t, &stats);
+	assert_int_equal(s->sound_tsc, 0);
+	forget(&st);
+	fake_ring_close(&f);
+}
+
 /* A sub-buffer in two stretches: both say what its first record vouches for. */
 static void test_stored_header(void **state)
 {
@@ -1128,7 +1187,7 @@ static void test_chunks(void **state)
 	assert_int_equal(t.sessions[0].nr_faults, 2);
 	assert_int_equal(trace_fault(&t.sessions[0], 2, 0)->nr, 19);
 	assert_null(trace_fault(&t.sessions[0], 2, 1));
-	trace_tell_seal(&t.sessions[0], 0, &text);
+	trace_tell_seal(&t.sessions[0], &text);
 	assert_non_null(strstr(text.data, "; first on CPU 1 (NMI), sub-buffer "
 				"17 at byte 2040: edited"));
 	buf_deinit(&text);
@@ -1163,6 +1222,7 @@ int main(void)
 		cmocka_unit_test(test_stored),
 		cmocka_unit_test(test_stored_bits),
 		cmocka_unit_test(test_stored_heads),
+		cmocka_unit_test(test_stored_sound),
 		cmocka_unit_test(test_stored_header),
 		cmocka_unit_test(test_stored_far),
 		cmocka_unit_test(test_chunks),
