@@ -12,7 +12,9 @@
  * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
  * "bytes", "expected", "calls", "time", "page", "size"; a rule uses those that it has,
  * by these names; of a trace also "caller", "caller_address", "root", "context",
- * "cpu", "task". Strings from the guest stand in it as they are, but as valid
+ * "cpu", "task", "session", "records"; of a seal what and where the first fault was,
+ * "what", "kind", "sub_buffer", "offset", and "faults", all of them by name, while
+ * "time" is up to when there is none. Strings from the guest stand in it as they are, but as valid
  * UTF-8: who prints escapes them.
  */
 #ifndef XF_FINDING_H

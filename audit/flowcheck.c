@@ -56,19 +56,23 @@ static json_t *hex(uint64_t v)
 	return json_string(text);
 }
 
+static json_t *time_at(uint64_t ns)
+{
+	return json_sprintf("%" PRIu64 ".%06" PRIu64 " s", ns / 1000000000,
+			    ns / 1000 % 1000000);
+}
+
 static json_t *evidence_of(const struct flow_item *item, const struct words *w)
 {
 	const struct flow_sight *s = item->first;
-	char time[32], task[96];
+	char task[96];
 	json_t *e;
 
-	snprintf(time, sizeof(time), "%" PRIu64 ".%06" PRIu64 " s",
-		 s->ns / 1000000000, s->ns / 1000 % 1000000);
 	snprintf(task, sizeof(task), "%s-%u", s->comm, s->pid);
-	e = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:s}", "symbol",
+	e = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:i, s:s}", "symbol",
 		      w->func, "caller", w->caller, "root", w->root, "context",
 		      w->context, "calls", (json_int_t)item->calls, "time",
-		      time, "cpu", (int)s->cpu, "task", task);
+		      time_at(s->ns), "cpu", (int)s->cpu, "task", task);
 	json_object_set_new(e, "address", hex(s->func));
 	json_object_set_new(e, "caller_address", hex(s->caller));
 	return e;
@@ -518,6 +522,48 @@ static uint64_t end_count(const struct trace *t, const char *name)
 	return json_integer_value(json_object_get(t->end, name));
 }
 
+/* Whatever a recording noted of when and where that was. */
+static json_t *evidence_at(const struct trace *t, const json_t *place)
+{
+	static const char *const names[] = { "cpu", "module" };
+	uint64_t session = trace_u64(place, "session");
+	json_t *e = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		json_object_set(e, names[i], json_object_get(place, names[i]));
+	for (size_t i = 0; i < t->nr_sessions; i++)
+		if (t->sessions[i].number == session) {
+			json_object_set_new(e, "session", json_integer(session));
+			json_object_set_new(e, "time", time_at(trace_time_ns(
+				&t->sessions[i], trace_u64(place, "tsc"))));
+		}
+	return e;
+}
+
+/* Of a seal that is broken: how far it is not, what was done, and where first. */
+static json_t *evidence_of_seal(const struct trace_session *s)
+{
+	const struct trace_span *first = s->nr_faults ? &s->faults[0].at : NULL;
+	json_t *faults = json_object(), *e;
+
+	for (int i = 0; i < UNSEAL_FAULTS; i++)
+		if (s->evidence[i])
+			json_object_set_new(faults, unseal_fault_name(i),
+					    json_integer(s->evidence[i]));
+	e = json_pack("{s:i, s:I, s:o, s:o}", "session", (int)s->number,
+		      "records", (json_int_t)s->verified, "time",
+		      time_at(trace_time_ns(s, s->sound_tsc)), "faults", faults);
+	if (first)
+		json_object_update_new(e, json_pack(
+			"{s:s, s:i, s:s, s:I, s:i}", "what",
+			unseal_fault_name(first->fault), "cpu",
+			(int)first->cpu, "kind",
+			first->kind == XFT_RING_NMI ? "nmi" : "main",
+			"sub_buffer", (json_int_t)first->nr, "offset",
+			(int)first->offset));
+	return e;
+}
+
 static void check_seals(const struct trace *t, struct findings *f)
 {
 	for (size_t i = 0; i < t->nr_sessions; i++) {
@@ -529,7 +575,8 @@ static void check_seals(const struct trace *t, struct findings *f)
 		if (!broken)
 			continue;
 		trace_tell_seal(&t->sessions[i], &b);
-		findings_add(f, RULE_SEAL_BROKEN, NULL, "%s", b.data);
+		findings_add(f, RULE_SEAL_BROKEN,
+			     evidence_of_seal(&t->sessions[i]), "%s", b.data);
 	}
 }
 
@@ -539,10 +586,14 @@ static void check_records(const struct flowcheck *c, const struct call_stats *s,
 	const struct trace *t = c->trace;
 	uint64_t gaps = end_count(t, "gaps");
 
-	if (gaps)
-		findings_add(f, RULE_RECORDS_GONE, NULL, "%" PRIu64 " record%s "
+	if (gaps) {
+		json_t *e = evidence_at(t, json_object_get(t->end, "first_gap"));
+
+		json_object_set_new(e, "records", json_integer(gaps));
+		findings_add(f, RULE_RECORDS_GONE, e, "%" PRIu64 " record%s "
 			     "missing that nothing has overwritten", gaps,
 			     gaps == 1 ? " is" : "s are");
+	}
 	if (s->lost)
 		findings_add(f, RULE_CANNOT_TELL, NULL, "%" PRIu64 " record%s "
 			     "lost: record with a larger --ring-size, or "
@@ -565,6 +616,16 @@ static void check_records(const struct flowcheck *c, const struct call_stats *s,
 
 static void check_notes(const struct trace *t, struct findings *f)
 {
+	static const struct {
+		const char *what;
+		enum rule_id rule;
+	} kinds[] = {
+		{ TRACE_NOTE_SILENCE, RULE_SILENCE },
+		{ TRACE_NOTE_LIVEPATCH, RULE_LIVE_PATCH },
+		{ TRACE_NOTE_HIDDEN, RULE_HIDDEN_MODULE },
+		{ TRACE_NOTE_STILL, RULE_CANNOT_TELL },
+		{ TRACE_NOTE_PART, RULE_CANNOT_TELL },
+	};
 	const json_t *note;
 	size_t i;
 
@@ -574,18 +635,11 @@ static void check_notes(const struct trace *t, struct findings *f)
 		const char *text = json_string_value(
 			json_object_get(note, "text"));
 
-		if (what && !strcmp(what, TRACE_NOTE_SILENCE))
-			findings_add(f, RULE_SILENCE, NULL, "%s", text ?: "?");
-		else if (what && !strcmp(what, TRACE_NOTE_LIVEPATCH))
-			findings_add(f, RULE_LIVE_PATCH, NULL, "%s",
-				     text ?: "?");
-		else if (what && !strcmp(what, TRACE_NOTE_HIDDEN))
-			findings_add(f, RULE_HIDDEN_MODULE, NULL, "%s",
-				     text ?: "?");
-		else if (what && (!strcmp(what, TRACE_NOTE_STILL) ||
-				  !strcmp(what, TRACE_NOTE_PART)))
-			findings_add(f, RULE_CANNOT_TELL, NULL, "%s",
-				     text ?: "?");
+		for (size_t k = 0; what && k < ARRAY_SIZE(kinds); k++)
+			if (!strcmp(what, kinds[k].what))
+				findings_add(f, kinds[k].rule,
+					     evidence_at(t, note), "%s",
+					     text ?: "?");
 	}
 }
 

@@ -40,9 +40,12 @@ enum trace_chunk {
 			 * share it */
 	TRACE_KEY,	/* struct trace_key */
 	TRACE_SPAN,	/* struct trace_span, then masked records */
-	TRACE_END,	/* JSON: how recording ended, totals */
+	TRACE_END,	/* JSON: how recording ended, totals, "first_gap": the
+			 * "session", "cpu" and "tsc" of a record soon behind
+			 * those that were the first to be missing */
 	TRACE_NOTE,	/* JSON: something that happened: "text", a sentence, and
-			 * for what a check must know, "what", see below. A
+			 * for what a check must know, "what", see below, and
+			 * if that has a time, its "session" and "tsc". A
 			 * session that ended with its guest may have "overwritten":
 			 * faults by name, so many of the EVIDENCE are none */
 	TRACE_EVENTS,	/* JSON: what events look like: {"events": [{"system",
@@ -63,7 +66,7 @@ enum trace_chunk {
 
 /* "what" of a NOTE. */
 #define TRACE_NOTE_SILENCE "silence"	/* the guest stopped without being asked */
-#define TRACE_NOTE_HIDDEN  "hidden"	/* a module has left the list of modules only */
+#define TRACE_NOTE_HIDDEN  "hidden"	/* "module" has left the list of modules only */
 #define TRACE_NOTE_LIVEPATCH "live-patch" /* "module" is one */
 #define TRACE_NOTE_STILL   "still"	/* it did nothing at all for a while */
 #define TRACE_NOTE_PART	   "part"	/* it may have done what was not recorded */

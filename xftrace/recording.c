@@ -54,6 +54,30 @@ static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
 	return journal_put(&r->j, type, text, strlen(text), err);
 }
 
+/* When: right behind the newest record that was read. */
+static void add_place(const struct recording *r, json_t *note)
+{
+	uint64_t newest = 0;
+
+	for (size_t i = 0; i < r->nr_rings; i++)
+		if (r->rings[i].newest_tsc > newest)
+			newest = r->rings[i].newest_tsc;
+	if (!newest)
+		return;
+	json_object_set_new(note, "session", json_integer(r->key.session));
+	json_object_set_new(note, "tsc", json_u64(newest));
+}
+
+static json_t *make_note(const struct recording *r, const char *what,
+			 const char *text)
+{
+	json_t *note = json_pack("{s:s*, s:s}", "what", what, "text", text);
+
+	if (what)
+		add_place(r, note);
+	return note;
+}
+
 static void put_note(struct recording *r, json_t *note)
 {
 	if (!put_json(r, TRACE_NOTE, note, NULL))
@@ -62,7 +86,7 @@ static void put_note(struct recording *r, json_t *note)
 
 void recording_note(struct recording *r, const char *what, const char *text)
 {
-	put_note(r, json_pack("{s:s*, s:s}", "what", what, "text", text));
+	put_note(r, make_note(r, what, text));
 }
 
 /* In hex; "unknown" if it has none. */
@@ -373,6 +397,16 @@ static void keep_first_fault(struct recording *r, const struct ring *ring)
 					      r->key.session);
 }
 
+static void keep_first_gap(struct recording *r, const struct ring *ring)
+{
+	if (ring->gaps && !r->first_gap.session)
+		r->first_gap = (struct trace_span){
+			.session = r->key.session,
+			.cpu = ring->cpu,
+			.base_tsc = ring->newest_tsc,
+		};
+}
+
 static int drain(struct recording *r, struct xf_err *err)
 {
 	uint64_t now = monotonic_ns();
@@ -383,6 +417,7 @@ static int drain(struct recording *r, struct xf_err *err)
 		rc = intake_ring(&r->j, &r->rings[i], &r->klog,
 				 r->key.session, err);
 		keep_first_fault(r, &r->rings[i]);
+		keep_first_gap(r, &r->rings[i]);
 		empty = empty && ring_unread(&r->rings[i]) <
 					 sizeof(struct xft_sub) + 1;
 	}
@@ -462,7 +497,8 @@ static void note_hidden(struct recording *r)
 		return;
 	buf_printf(&b, "taken off the list of modules while recording, and not "
 		   "unloaded: %s", names.data);
-	recording_note(r, TRACE_NOTE_HIDDEN, b.data);
+	put_note(r, json_pack("{s:s, s:s, s:s}", "what", TRACE_NOTE_HIDDEN,
+			      "text", b.data, "module", names.data));
 }
 
 /*
@@ -724,8 +760,8 @@ static bool has_faults(const struct recording_counts *c)
 	return nr;
 }
 
-/* How many of each kind there were since the last beat; NULL: none. */
-static json_t *take_back_faults(const struct recording *r)
+/* How many of each kind there were since the last beat, if any, into @note. */
+static void take_back_faults(const struct recording *r, json_t *note)
 {
 	struct recording_counts c = recording_counts(r);
 	json_t *faults = json_object();
@@ -736,9 +772,8 @@ static json_t *take_back_faults(const struct recording *r)
 				faults, unseal_fault_name(i),
 				json_integer(c.faults[i] - r->beat.faults[i]));
 	if (json_object_size(faults))
-		return faults;
+		json_object_set(note, "overwritten", faults);
 	json_decref(faults);
-	return NULL;
 }
 
 void recording_abandon(struct recording *r, const char *what, const char *text)
@@ -753,8 +788,8 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	 * A guest that reboots overwrites its rings. What looked damaged since
 	 * the last beat of its heart is that, and no finding.
 	 */
-	note = json_pack("{s:s*, s:s, s:o*}", "what", what, "text", text,
-			 "overwritten", take_back_faults(r));
+	note = make_note(r, what, text);
+	take_back_faults(r, note);
 	r->before = recording_counts(r);
 	r->before.unread = r->before.size = 0;
 	r->before.bad = r->beat.bad;
@@ -762,6 +797,8 @@ void recording_abandon(struct recording *r, const char *what, const char *text)
 	memcpy(r->before.faults, r->beat.faults, sizeof(r->beat.faults));
 	if (!has_faults(&r->before))
 		r->first_fault.session = 0;
+	if (!r->before.gaps)
+		r->first_gap.session = 0;
 	forget_rings(r);
 	r->tracing = r->stopped = r->rewound = false;
 	r->new_beats = 0;
@@ -816,6 +853,12 @@ static int put_end(struct recording *r, const char *reason, struct xf_err *err)
 	if (!r->resumed)
 		json_object_set_new(end, "erasable_ns",
 				    json_integer(r->erasable_ns));
+	if (r->first_gap.session)
+		json_object_set_new(end, "first_gap", json_pack(
+			"{s:i, s:i, s:o}", "session",
+			(int)r->first_gap.session, "cpu",
+			(int)r->first_gap.cpu, "tsc",
+			json_u64(r->first_gap.base_tsc)));
 	return put_json(r, TRACE_END, end, err);
 }
 

@@ -65,6 +65,7 @@ struct recording {
 	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
 	struct trace_span first_fault; /* that was seen; session 0: none was */
+	struct trace_span first_gap; /* the same; base_tsc: of a record behind */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t next_commit_ns;
 	uint64_t next_sync_ns;

@@ -52,6 +52,9 @@ hook '' && record seen 8 : "echo 1 >$hidden" && unhook
 check "hooked: found" verdict 1 -b open seen
 check "hooked: its function" says 'new-call: __x64_sys_openat called hook_open:hook_seen'
 check "hooked: it hid in the end" says 'hidden-module: taken off .*: hook_open$'
+verdict 1 --json seen
+check "hooked: which one, as evidence" has \
+	'.findings[] | select(.rule == "hidden-module").evidence.module' report hook_open
 hook quiet=1 "echo 1 >$hidden"
 check "hidden: the live guest" verdict 1 --live --guest "$guest"
 record hidden 8

@@ -175,6 +175,14 @@ static void test_init(void **state)
 	flow_deinit(&f);
 }
 
+static void assert_evidence(const struct finding *f, const char *want)
+{
+	char *text = json_dumps(f->evidence, JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert_string_equal(text, want);
+	free(text);
+}
+
 /* Records that somebody has written to, or the boot of a guest that was reset. */
 static void check_seal(const char *note, enum rule_id expected)
 {
@@ -182,8 +190,8 @@ static void check_seal(const char *note, enum rule_id expected)
 	struct {
 		struct trace_span span;
 		uint64_t words[3];
-	} evidence = { .span = { .session = 1, .len = 24,
-				 .fault = UNSEAL_EDITED } };
+	} evidence = { .span = { .session = 1, .cpu = 2, .nr = 17, .len = 24,
+				 .offset = 2040, .fault = UNSEAL_EDITED } };
 	struct findings found = FINDINGS_INIT;
 	struct fake_trace f;
 	struct flowcheck c = { .trace = &f.t };
@@ -199,8 +207,14 @@ static void check_seal(const char *note, enum rule_id expected)
 	fake_trace_seal(&f);
 	assert_return_code(flowcheck_run(&c, &found, NULL), 0);
 	assert_int_equal(found.v[0].rule, expected);
-	if (expected == RULE_SEAL_BROKEN)
+	if (expected == RULE_SEAL_BROKEN) {
 		assert_non_null(strstr(found.v[0].text, "times edited"));
+		json_object_del(found.v[0].evidence, "faults");
+		assert_evidence(&found.v[0],
+				"{\"cpu\":2,\"kind\":\"main\",\"offset\":2040,"
+				"\"records\":0,\"session\":1,\"sub_buffer\":17,"
+				"\"time\":\"0.000000 s\",\"what\":\"edited\"}");
+	}
 	findings_deinit(&found);
 	fake_trace_close(&f);
 }
@@ -218,6 +232,55 @@ static void test_seal(void **state)
 		   RULE_SEAL_BROKEN);
 	check_seal("{\"text\": \"x\", \"overwritten\": []}",
 		   RULE_SEAL_BROKEN);
+}
+
+/* Where and when, for those who read no sentences. */
+static void test_evidence(void **state)
+{
+	static const struct {
+		uint32_t type;
+		enum rule_id rule;
+		const char *text, *want;
+	} cases[] = {
+		{ TRACE_NOTE, RULE_SILENCE,
+		  "{\"what\": \"silence\", \"text\": \"x\", \"session\": 1, "
+		  "\"tsc\": \"0x262988\"}",
+		  "{\"session\":1,\"time\":\"2.500000 s\"}" },
+		{ TRACE_NOTE, RULE_SILENCE,
+		  "{\"what\": \"silence\", \"text\": \"x\", \"session\": 9, "
+		  "\"tsc\": \"0x262988\"}", "{}" },
+		{ TRACE_NOTE, RULE_SILENCE,
+		  "{\"what\": \"silence\", \"text\": \"x\", \"session\": 1, "
+		  "\"tsc\": 1}", "{\"session\":1,\"time\":\"0.000000 s\"}" },
+		{ TRACE_NOTE, RULE_HIDDEN_MODULE,
+		  "{\"what\": \"hidden\", \"text\": \"x\", \"module\": "
+		  "\"rk\"}", "{\"module\":\"rk\"}" },
+		{ TRACE_END, RULE_RECORDS_GONE,
+		  "{\"gaps\": 7, \"first_gap\": {\"session\": 1, \"cpu\": 3, "
+		  "\"tsc\": \"0x262988\"}}",
+		  "{\"cpu\":3,\"records\":7,\"session\":1,\"time\":"
+		  "\"2.500000 s\"}" },
+		{ TRACE_END, RULE_RECORDS_GONE, "{\"gaps\": 7}",
+		  "{\"records\":7}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct findings found = FINDINGS_INIT;
+		struct fake_trace f;
+		struct flowcheck c = { .trace = &f.t, .recording = true };
+
+		fake_trace_open(&f);
+		fake_session(&f, 1);
+		fake_records(&f, "T5:cat " CLEAN);
+		fake_must(fake_text_chunk(&f, cases[i].type, cases[i].text));
+		fake_trace_seal(&f);
+		assert_int_equal(flowcheck_run(&c, &found, NULL), 0);
+		assert_int_equal(found.nr, 1);
+		assert_int_equal(found.v[0].rule, cases[i].rule);
+		assert_evidence(&found.v[0], cases[i].want);
+		findings_deinit(&found);
+		fake_trace_close(&f);
+	}
 }
 
 /* Somebody has taken the seed out: nothing passes for records that xor masks. */
@@ -611,6 +674,7 @@ int main(void)
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_keyless),
+		cmocka_unit_test(test_evidence),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_new_calls),
 		cmocka_unit_test(test_made_code),
