@@ -33,6 +33,10 @@ _xftrace_traces() { # PROGRAM
 		sed -nE 's/^ *"name": "([^"]*)",?$/\1/p'
 }
 
+_xftrace_baselines() { # PROGRAM -- those that are kept in the store
+	"$1" -q ls 2>/dev/null | sed -nE 's/^([^ ]+) +baseline .*/\1/p'
+}
+
 # Names of events have a colon in them, which bash takes for a blank: systems.
 _xftrace_systems() { # PROGRAM
 	"$1" -q events 2>/dev/null | sed -nE 's/^ *[0-9]+  ([^:]+):.*/\1/p' |
@@ -66,7 +70,12 @@ _xftrace() {
 		return
 		;;
 	help)
-		[[ ${#words[@]} -gt 1 ]] || list=$(_xftrace_verbs "$program")
+		case ${words[*]:1} in
+		'') list=$(_xftrace_verbs "$program") ;;
+		guest | store | baseline)
+			list=$(_xftrace_verbs "$program" "${words[1]}")
+			;;
+		esac
 		mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
 		return
 		;;
@@ -89,12 +98,21 @@ _xftrace() {
 		value=$(_xftrace_value "$prev" "$program" "${verb[@]}")
 		case $value in
 		'') ;;
-		FILE | 'FILE|NAME' | VMLINUZ | SOCKET)
+		'FILE|NAME')
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(_xftrace_baselines "$program")" -- "$cur"
+				compgen -f -- "$cur")
+			return
+			;;
+		FILE | VMLINUZ | SOCKET)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return
 			;;
 		NAME)
+			# Else it is a new one's.
+			[[ $prev == -g || $prev == --guest ]] || return
 			mapfile -t COMPREPLY < <(compgen -W \
 				"$(_xftrace_guests "$program")" -- "$cur")
 			return
@@ -128,7 +146,7 @@ _xftrace() {
 		return
 	fi
 	case ${verb[*]} in
-	report | show | check)
+	report | show | check | dirty)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(_xftrace_traces "$program")" -- "$cur"; compgen -f -- "$cur")
@@ -146,7 +164,12 @@ _xftrace() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
-	symbols | import | batch | 'store create' | 'baseline show')
+	'baseline show')
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_xftrace_baselines "$program")" -- "$cur"; compgen -f -- "$cur")
+		;;
+	symbols | import | batch | 'store create')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

@@ -124,8 +124,8 @@ int cmd_batch(int argc, char **argv, struct xf_err *err)
 		{ "ring-size", 0, OPT_SIZE, &j.ring, "SIZE",
 		  "ring of each CPU in guest RAM (default 4M)", 16 << 10,
 		  1ULL << 30 },
-		{ "mask", 0, OPT_STRING, &j.mask, "MASK",
-		  "sealed, or xor as in the paper (default sealed)", 0, 0 },
+		{ "mask", 0, OPT_STRING, &j.mask, "sealed|xor",
+		  "how records are protected (default sealed)", 0, 0 },
 		{ 0 }
 	};
 	const struct usage u = {

@@ -151,6 +151,9 @@ sorted() { printf "%s\n" "$@" | sort | joined; }
 completes "verbs" "$(sorted "${verbs[@]}" help)" ''
 completes "a verb that has begun" "$(sorted report)" rep
 completes "help VERB" "$(sorted "${verbs[@]}")" help ''
+completes "help guest VERB" "$(sorted "${subs[@]}")" help guest ''
+completes "help store VERB" "$(sorted "${store_subs[@]}")" help store ''
+completes "help report ends there" "" help report ''
 completes "guest's verbs" "$(sorted "${subs[@]}")" guest ''
 completes "options before the verb" "--quiet" --q
 for words in "${all[@]}"; do
@@ -169,7 +172,14 @@ completes "guests after --guest" "web1 web2" on --guest ''
 completes "guests after -g" "web1 web2" off -g we
 completes "guests after --guest=" "web1 web2" status --guest = web
 completes "guests of guest stop" "web1 web2" guest stop ''
+for words in on batch 'baseline make' 'guest start'; do
+	read -ra v <<<"$words"
+	completes "no guest after --name of $words" "" "${v[@]}" --name ''
+	completes "nor after its -n" "" "${v[@]}" -n we
+done
 completes "what --accel takes" "kvm" guest start --accel k
+completes "what --mask takes" "sealed xor" on --mask ''
+completes "what --mask= of batch takes" "sealed" batch --mask = s
 touch one.xft two.map
 completes "files after -o" "one.xft" off -o on
 completes "files after --symbols" "two.map" on --symbols tw
@@ -179,7 +189,15 @@ completes "what a store is made of" "one.xft" store create on
 meta='{"guest": "g", "session": 1, "tsc_khz": 1000}'
 "$O/stress/make_trace" one.store 1 "$meta"
 for name in one two; do "$xft" -q import --name "$name" one.store; done
-completes "traces of report, and files" "$(sorted text two.map two)" report t
+for verb in report show check dirty; do
+	completes "traces of $verb, and files" "$(sorted text two.map two)" "$verb" t
+done
+"$O/stress/make_trace" -u kept.store 15 "a baseline"
+for words in 'check -b' 'watch --baseline' 'batch -b' 'baseline show'; do
+	read -ra v <<<"$words"
+	XFTRACE_STORE=kept.store completes "kept baselines after $words, and files" \
+		"$(sorted text trace two.map)" "${v[@]}" t
+done
 for verb in rm mv recover export; do
 	completes "traces of $verb" "one" "$verb" o
 done
