@@ -23,10 +23,22 @@ static int open_made_up(const char *path, int flags, ...);
 static ssize_t pread_made_up(int fd, void *data, size_t len, off_t off);
 static ssize_t pwrite_made_up(int fd, const void *data, size_t len, off_t off);
 
+/* What the scanner runs counts, too, where 'make coverage' counts. */
+int __llvm_profile_write_file(void) __attribute__((weak));
+
+static void leave(int status)
+{
+	if (__llvm_profile_write_file)
+		__llvm_profile_write_file();
+	_exit(status);
+}
+
+#define _exit leave
 #define open open_made_up
 #define pread pread_made_up
 #define pwrite pwrite_made_up
 #include "../../kvm-memfile/dirty_scan.c"
+#undef _exit
 #undef open
 #undef pread
 #undef pwrite
@@ -221,7 +233,8 @@ static size_t drain(void)
 				continue;
 			assert_true(page < NR_PAGES);
 			assert_int_equal(r[i].flags, XFTD_HARVESTED);
-			assert_true(r[i].pos >= r[i].width && r[i].width);
+			/* 0: the thread did not get to run meanwhile. */
+			assert_true(r[i].pos >= r[i].width);
 			c.seen[page] = 1;
 		}
 		sum += n;
