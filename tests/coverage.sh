@@ -17,6 +17,7 @@ least=90
 # All that reads bytes which a guest or somebody's file may have made up.
 parsers=(
 	audit/baseline.c
+	audit/branch.c
 	audit/codemap.c
 	audit/entries.c
 	audit/flow.c
@@ -38,6 +39,7 @@ parsers=(
 	keyctl/klog.c
 	keyctl/unseal.c
 	kvm-memfile/dirty.c
+	kvm-memfile/dirty_scan.c
 	kvm-memfile/dirty_shared.c
 	kvm-memfile/eventlist.c
 	kvm-memfile/gva.c
@@ -82,11 +84,15 @@ parsers=(
 	tracemaker/trace.c
 	tracemaker/values.c
 	tracemaker/vmlinuz.c
+	xftrace/agent.c
+	xftrace/baselines.c
 	xftrace/batchfile.c
 	xftrace/blackbox.c
 	xftrace/eventquery.c
 	xftrace/guestsyms.c
+	xftrace/intake.c
 	xftrace/modwatch.c
+	xftrace/target_pages.c
 )
 
 raw=$O/raw
