@@ -34,7 +34,8 @@ int ring_init(struct ring *r, const struct memfile *mf, uint64_t gpa,
 	if (hdr.magic != XFT_RING_MAGIC || hdr.self_gpa != gpa)
 		return xf_fail(err, -EBADMSG,
 			       "no ring header at gpa %#" PRIx64, gpa);
-	if (hdr.cpu >= XFT_MAX_CPUS * 16 || hdr.kind > XFT_RING_NMI ||
+	/* A trace has no place for records of more CPUs. */
+	if (hdr.cpu >= XFT_MAX_CPUS || hdr.kind > XFT_RING_NMI ||
 	    hdr.sub_shift < XFT_MIN_SUB_SHIFT ||
 	    hdr.sub_shift > XFT_MAX_SUB_SHIFT || hdr.nr_subs < XFT_MIN_SUBS ||
 	    hdr.nr_subs > XFT_MAX_SUBS)

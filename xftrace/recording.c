@@ -293,6 +293,20 @@ void recording_close(struct recording *r)
 	*r = (struct recording){ 0 };
 }
 
+/* Records of two rings of one CPU would be no order in a trace. */
+static int check_twins(const struct ring *rings, uint32_t nr,
+		       struct xf_err *err)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (rings[k].cpu == rings[i].cpu &&
+			    rings[k].kind == rings[i].kind)
+				return xf_fail(err, -EBADMSG,
+					       "the guest claims two rings of "
+					       "CPU %u", rings[i].cpu);
+	return 0;
+}
+
 /* The rings that the guest made for this session. */
 static int find_rings(struct recording *r, struct xf_err *err)
 {
@@ -318,6 +332,7 @@ static int find_rings(struct recording *r, struct xf_err *err)
 			  ctl.nr_rings * sizeof(*gpa), err);
 	for (uint32_t i = 0; !rc && i < ctl.nr_rings; i++)
 		rc = ring_init(&rings[i], &t->mf, gpa[i], err);
+	rc = rc ? rc : check_twins(rings, ctl.nr_rings, err);
 	for (uint32_t i = 0; !rc && r->spec.sealed && i < ctl.nr_rings; i++)
 		rc = ring_seal(&rings[i], r->seed, err);
 	if (rc) {
@@ -655,6 +670,10 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
 	if (rc)
 		return rc;
+	/* It is the measure of all times in the trace. */
+	if (!t->ctl.tsc_khz)
+		return xf_fail(err, -EBADMSG, "the guest's module does not say "
+			       "how fast its TSC is");
 	r->heartbeat = t->ctl.heartbeat;
 	r->events_changed = t->ctl.events_changed;
 	r->spec = *spec;

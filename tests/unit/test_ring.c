@@ -585,6 +585,7 @@ static void test_hostile_header(void **state)
 	REFUSES(self_gpa, 0, -EBADMSG);
 	REFUSES(self_gpa, FAKE_RING_GPA + XFT_PAGE, -EBADMSG);
 	REFUSES(self_gpa, UINT64_MAX, -EBADMSG);
+	REFUSES(cpu, XFT_MAX_CPUS, -EBADMSG);
 	REFUSES(cpu, UINT32_MAX, -EBADMSG);
 	REFUSES(kind, XFT_RING_NMI + 1, -EBADMSG);
 	REFUSES(kind, UINT32_MAX, -EBADMSG);
