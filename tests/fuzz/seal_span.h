@@ -156,6 +156,7 @@ static inline uint8_t *seal_span(struct seal_rings *all, const struct trace *t,
 			     (uint64_t *)(sealed + sizeof(s)));
 	r->clear_end = clear_end;
 	s.len = words * 8;
+	s.reserved = 0;
 	r->sealed_end = s.offset + s.len;
 	memcpy(sealed, &s, sizeof(s));
 	free(chunk);
