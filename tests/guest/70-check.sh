@@ -82,6 +82,9 @@ check "a missing baseline" verdict 2 -b nothing again
 check "another kernel's image" verdict 2 -b open again \
 	--kernel "$O/kernels/6.12/vmlinuz"
 check "it says so" says 'cannot-tell: .* is not the image of the kernel'
+check "another kernel's image: the live guest" verdict 2 --live --guest "$guest" \
+	--kernel "$O/kernels/6.12/vmlinuz"
+check "it says so" says 'cannot-tell: .* is of another kernel than the guest runs'
 "$xft" -q on --guest "$guest" --name empty kernel_halt &&
 	"$xft" -q off --guest "$guest" -o /dev/null
 check "an empty trace" verdict 2 empty
