@@ -589,8 +589,8 @@ static void check_netfilter(struct look *l)
 
 struct proc {
 	uint32_t iops, ops, seq, subdir, node, name, namelen;
+	uint32_t list, net;		/* in struct net */
 	uint64_t constants, constants_end, image_end;
-	unsigned int nodes;
 };
 
 /* As the kernel compares it: no string. Not escaped. */
@@ -657,10 +657,10 @@ static void judge_file(struct look *l, const struct proc *p, uint64_t file,
 	}
 }
 
-static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
+static void judge_dir(struct look *l, const struct proc *p, uint64_t dir)
 {
 	uint64_t stack[64];
-	size_t depth = 0;
+	size_t depth = 0, nodes = 0;
 
 	stack[depth++] = follow(l, RULE_OPERATIONS, dir + p->subdir);
 	while (depth) {
@@ -670,7 +670,7 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 		if (!node)
 			continue;
 		/* A balanced tree of this many nodes is less deep than that. */
-		if (p->nodes++ == LOOK_MAX_NODES ||
+		if (nodes++ == LOOK_MAX_NODES ||
 		    depth + 2 > ARRAY_SIZE(stack)) {
 			look_cannot(l, "/proc: the tree of files has no end");
 			return;
@@ -683,11 +683,21 @@ static void judge_dir(struct look *l, struct proc *p, uint64_t dir)
 	}
 }
 
+/* What is /proc/net for processes of this name space. */
+static bool judge_proc_net(struct look *l, uint64_t net, void *arg)
+{
+	const struct proc *p = arg;
+	uint64_t dir = follow(l, RULE_OPERATIONS, net + p->net);
+
+	if (dir)
+		judge_dir(l, p, dir);
+	return true;
+}
+
 static void check_proc(struct look *l)
 {
 	uint64_t root = look_symbol(l, "proc_root");
-	uint64_t net = look_symbol(l, "init_net");
-	uint32_t proc_net;
+	uint64_t nets = look_symbol(l, "net_namespace_list");
 	struct proc p = {
 		.constants = look_symbol(l, "__start_rodata"),
 		.constants_end = look_symbol(l, "__start_ro_after_init"),
@@ -701,7 +711,8 @@ static void check_proc(struct look *l)
 		{ "proc_dir_entry", "subdir_node", &p.node },
 		{ "proc_dir_entry", "name", &p.name },
 		{ "proc_dir_entry", "namelen", &p.namelen },
-		{ "net", "proc_net", &proc_net },
+		{ "net", "list", &p.list },
+		{ "net", "proc_net", &p.net },
 	};
 
 	if (!root || !look_members(l, "/proc", members, ARRAY_SIZE(members)))
@@ -714,9 +725,8 @@ static void check_proc(struct look *l)
 	}
 	judge_file(l, &p, root, &(struct proc_name){ "/proc", 5 });
 	judge_dir(l, &p, root);
-	net = net ? follow(l, RULE_OPERATIONS, net + proc_net) : 0;
-	if (net)
-		judge_dir(l, &p, net);
+	if (nets && !guestlist_ring(l, nets, p.list, judge_proc_net, &p))
+		look_cannot(l, "/proc: the list of name spaces has no end");
 }
 
 void check_hooks(struct look *l)

@@ -643,6 +643,25 @@ static void proc_names(void **state)
 	assert_int_equal(count(k, RULE_CANNOT_TELL), 3);
 }
 
+/* Another name space has another /proc/net; one is without. */
+static void proc_nets(void **state)
+{
+	struct kernel *k = *state;
+
+	put(k, INIT_NET, DATA + FREE);
+	put(k, FREE, DATA + FREE + 0x100);
+	put(k, FREE + 0x100, DATA + NETS);
+	put(k, FREE + 0x180, DATA + FREE + 0x200);
+	for (uint64_t net = FREE; net <= FREE + 0x100; net += 0x100)
+		put_ring(k, net + 0x90);
+	put(k, FREE + 0x200 + 24, DATA + FREE + 0x300 + 32);
+	put_file(k, FREE + 0x300, "tcp", 3);
+	finds(k, RULE_OPERATIONS, 0);
+	assert_int_equal(count(k, RULE_CANNOT_TELL), 2);
+	put(k, FREE + 0x300 + 16, EVIL);
+	finds(k, RULE_OPERATIONS, 1);
+}
+
 /* Each file with another below it, and one beside that: no tree of the kernel's. */
 static void proc_trees(void **state)
 {
@@ -1306,6 +1325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(proc_nets, setup, teardown),
 		cmocka_unit_test_setup_teardown(proc_trees, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(claims, setup, teardown),
