@@ -102,14 +102,18 @@ static void check_tree(struct look *l, struct names *n)
 	for (int i = 0; depth && i < LOOK_MAX_NODES; i++) {
 		uint64_t at = stack[--depth];
 
-		if (!at || depth + 2 > ARRAY_SIZE(stack))
+		if (!at)
 			continue;
+		if (depth + 2 > ARRAY_SIZE(stack))
+			break;
 		judge_module(l, n, look_ptr(l, at - node + mod),
 			     "the kernel's tree of modules");
 		/* struct rb_node: parent, right, left */
 		stack[depth++] = look_ptr(l, at + 8);
 		stack[depth++] = look_ptr(l, at + 16);
 	}
+	if (depth)
+		look_cannot(l, "the kernel's tree of modules has no end");
 }
 
 /* ---- Executable pages. ---- */

@@ -702,6 +702,12 @@ static void hidden(void **state)
 	put(k, FREE + 0x100, DATA + KSET);
 	put(k, FREE + 0x110, DATA + MOD_HIDDEN);
 	finds(k, RULE_HIDDEN_MODULE, 1);
+	assert_false(says(k, "tree of modules has no end"));
+	/* A node that is its own child, at both sides. */
+	put(k, FREE + 16, DATA + FREE + 8);
+	put(k, FREE + 24, DATA + FREE + 8);
+	look(k);
+	assert_true(says(k, "tree of modules has no end"));
 	put(k, TREE, 0);
 	put_ring(k, KSET);
 	fake_map_range(&k->g, HIDDEN, GPA_MOD + 0x9000, 0x2000);
