@@ -248,7 +248,7 @@ END
 		"target=$sysinfo"
 	[ "$kernel" = 6.1 ] || # built without
 		found "fprobe" rk_fprobe 1 ftrace-hook \
-			"ftrace calls @ in module rk_fprobe" "target=$sysinfo"
+			"a probe of ftrace calls @ in module rk_fprobe( at returns)?" "target=$sysinfo"
 	found "kprobe" rk_kprobe 1 kprobe \
 		"a probe calls @ in module rk_kprobe at $entry" "target=$sysinfo"
 	found "kretprobe" rk_kretprobe 1 kretprobe \
@@ -265,7 +265,7 @@ END
 	found "netfilter" rk_netfilter 1 netfilter-hook \
 		"netfilter calls @ in module rk_netfilter for packets of ipv4"
 	found "netfilter, device" rk_netfilter 1 netfilter-hook \
-		"netfilter calls @ in module rk_netfilter" device=1
+		"netfilter calls @ in module rk_netfilter for packets that come in by a device" device=1
 	found "IDT" rk_idt 1 idt-gate \
 		"interrupt 4 leads to @ in module rk_idt, which is none of the kernel's entries" \
 		"target=$(addr idt_table)"
