@@ -70,6 +70,8 @@ static pid_t start(const struct steps *s, int (*fn)(void *arg), void *arg)
 		return pid;
 	/* A terminal's Ctrl-C is for us, who pass it on. */
 	setpgid(0, 0);
+	/* It is what ends a step; a shell's background jobs ignore it. */
+	signal(SIGINT, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &s->old, NULL);
 	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
 	dup2(s->log_fd, STDOUT_FILENO);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "step.h"
@@ -47,9 +48,12 @@ static int never(void *arg)
 static void test_steps(void **state)
 {
 	struct steps s = STEPS_INIT;
+	time_t start = time(NULL);
 	struct xf_err err;
 	int good = 0, bad = 3;
 
+	/* As a shell does that has us in the background. */
+	signal(SIGINT, SIG_IGN);
 	assert_int_equal(steps_init(&s, path, NULL), 0);
 	assert_int_equal(steps_run(&s, "good", SECOND, end_with, &good, &err), 0);
 	assert_int_equal(steps_run(&s, "bad", 9 * SECOND, end_with, &bad, &err),
@@ -70,6 +74,8 @@ static void test_steps(void **state)
 	assert_int_equal(json_array_size(s.done), 6);
 	assert_true(json_is_true(json_object_get(json_array_get(s.done, 5),
 						 "done")));
+	/* Nobody had to be killed after a time of grace. */
+	assert_in_range(time(NULL) - start, 0, 15);
 	steps_deinit(&s);
 }
 
