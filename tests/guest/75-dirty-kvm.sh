@@ -1,12 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 250 s
 #
 # dirty_kvm.so on three floors: in a small VMM on this machine's KVM, in QEMU on
 # the KVM of an emulated AMD processor, and in the small VMM on an emulated Intel
 # processor that logs pages by itself (PML).
 
-# alone: an L1 whose kernel spins leaves and enters its emulator at each turn, and
-# crawls when it has to share the machine.
 # shellcheck disable=SC2016,SC2154 # for other shells; lib.sh sets work and O
 
 # shellcheck disable=SC1091

@@ -1,12 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# takes: 180 s
 #
 # The promise, kept under real KVM: on, off, and the graph, of an L2 that runs
 # on the KVM of an L1, which is itself a guest with an emulated SVM.
 
-# alone: L1 is emulated on one thread, and slow when it has to share the machine.
-# again: 'off' took more than ten minutes in L1 now and then, until its KVM was told
-# not to spin (nested/lib.sh). Once that has held for a while this line may go.
 # shellcheck disable=SC2016,SC2154 # L1's shell's variables and awk's; lib.sh's
 
 # shellcheck disable=SC1091

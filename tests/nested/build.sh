@@ -39,21 +39,23 @@ firmware() {
 }
 
 # TCG may be a part of QEMU or a plugin.
-programs="$qemu"
+parts=
 for so in /usr/lib/*/qemu/accel-tcg-x86_64.so /usr/lib/qemu/accel-tcg-x86_64.so; do
-	[ ! -e "$so" ] || programs="$programs $so"
+	[ ! -e "$so" ] || parts="$parts $so"
 done
 
 files() { # SRC:DEST of everything
 	echo "$O/xftrace:usr/bin/xftrace"
 	echo "$O/dirty_kvm.so:usr/bin/dirty_kvm.so"
+	echo "$top/tests/nested/qemu.sh:usr/bin/qemu-system-x86_64"
+	echo "$qemu:usr/libexec/qemu-system-x86_64"
 	echo "$demo/vmlinuz:usr/bin/demo/default/vmlinuz"
 	echo "$demo/initrd:usr/bin/demo/$release/initrd"
 	# shellcheck disable=SC2086 # a list
 	{
-		ldd $programs "$O/xftrace" |
+		ldd "$qemu" $parts "$O/xftrace" |
 			awk '$2 == "=>" { print $3 } $1 ~ "^/.*[^:]$" { print $1 }'
-		printf '%s\n' $programs
+		printf '%s\n' $parts
 		firmware
 	} | awk '!seen[$0]++ { print $0 ":" substr($0, 2) }'
 }
