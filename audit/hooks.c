@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who has asked the kernel to be called: ftrace, function graph, exports,
- * kprobes, tracepoints, netfilter, and the operations of files in /proc.
+ * kprobes, tracepoints and netfilter.
  *
  * The kernel's own code may; a module may if that is what it is known for.
  */
@@ -67,20 +67,6 @@ static void say(struct look *l, enum rule_id rule, uint64_t addr,
 		     where);
 }
 
-/*
- * The pointer at @addr. NULL calls nobody; whom one calls that is not to be had
- * nobody knows.
- */
-static uint64_t follow(struct look *l, enum rule_id rule, uint64_t addr)
-{
-	uint64_t to = 0;
-
-	/* Of a look that is at its end image.c says so. */
-	if (look_read(l, addr, &to, sizeof(to)) && !l->spent)
-		look_cannot(l, "%s: a pointer leads nowhere", rules[rule].name);
-	return to;
-}
-
 static void judge(struct look *l, enum rule_id rule, uint64_t func,
 		  const char *const *modules, const char *what,
 		  const char *where)
@@ -94,7 +80,7 @@ static void judge_at(struct look *l, enum rule_id rule, uint64_t addr,
 		     const char *const *modules, const char *what,
 		     const char *where)
 {
-	judge(l, rule, follow(l, rule, addr), modules, what, where);
+	judge(l, rule, look_follow(l, rule, addr), modules, what, where);
 }
 
 /* ---- ftrace ---- */
@@ -126,8 +112,8 @@ static void judge_fprobe(struct look *l, uint64_t ops)
 static bool judge_ops(struct look *l, uint64_t ops, void *arg)
 {
 	const uint32_t *off = arg;
-	uint64_t func = follow(l, RULE_FTRACE_HOOK, ops + off[0]);
-	uint64_t saved = follow(l, RULE_FTRACE_HOOK, ops + off[1]);
+	uint64_t func = look_follow(l, RULE_FTRACE_HOOK, ops + off[0]);
+	uint64_t saved = look_follow(l, RULE_FTRACE_HOOK, ops + off[1]);
 
 	judge(l, RULE_FTRACE_HOOK, func, tracers, "ftrace calls", "");
 	if (saved != func)
@@ -193,7 +179,7 @@ static void check_graph_pair(struct look *l)
 
 		if (!word)
 			continue;
-		func[i] = follow(l, RULE_GRAPH_HOOK, word);
+		func[i] = look_follow(l, RULE_GRAPH_HOOK, word);
 		judge(l, RULE_GRAPH_HOOK, func[i], tracers,
 		      "function graph calls", "");
 	}
@@ -217,15 +203,16 @@ static void check_graph_users(struct look *l, uint64_t array)
 			  ARRAY_SIZE(members)))
 		return;
 	for (int i = 0; i < 16; i++) {
-		uint64_t ops = follow(l, RULE_GRAPH_HOOK, array + 8 * i), func;
+		uint64_t ops = look_follow(l, RULE_GRAPH_HOOK, array + 8 * i);
+		uint64_t func;
 
 		if (!ops)
 			continue;
-		func = follow(l, RULE_GRAPH_HOOK, ops + entry);
+		func = look_follow(l, RULE_GRAPH_HOOK, ops + entry);
 		judge(l, RULE_GRAPH_HOOK, func, tracers,
 		      "function graph calls", " at entries");
 		note_own(l, func, IMAGE_OWN_ENTRIES);
-		func = follow(l, RULE_GRAPH_HOOK, ops + ret);
+		func = look_follow(l, RULE_GRAPH_HOOK, ops + ret);
 		judge(l, RULE_GRAPH_HOOK, func, tracers,
 		      "function graph calls", " at returns");
 		note_own(l, func, IMAGE_OWN_RETURNS);
@@ -279,11 +266,11 @@ struct kprobes {
 static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 			 const char *where)
 {
-	uint64_t event = follow(l, RULE_BPF_PROBE,
-				kp - k->tk_kprobe + k->tk_event);
+	uint64_t event = look_follow(l, RULE_BPF_PROBE,
+				     kp - k->tk_kprobe + k->tk_event);
 
 	if (event &&
-	    follow(l, RULE_BPF_PROBE, event + k->call + k->programs) &&
+	    look_follow(l, RULE_BPF_PROBE, event + k->call + k->programs) &&
 	    !look_is_full(l, RULE_BPF_PROBE))
 		findings_add(l->f, RULE_BPF_PROBE,
 			     look_evidence(l, look_ptr(l, kp + k->addr)),
@@ -293,7 +280,7 @@ static void look_for_bpf(struct look *l, const struct kprobes *k, uint64_t kp,
 static void judge_kretprobe(struct look *l, const struct kprobes *k,
 			    uint64_t kp, const char *where)
 {
-	uint64_t handler = follow(l, RULE_KRETPROBE, kp + k->handler);
+	uint64_t handler = look_follow(l, RULE_KRETPROBE, kp + k->handler);
 
 	if (look_is(l, handler, "kretprobe_dispatcher"))
 		look_for_bpf(l, k, kp, where);
@@ -309,7 +296,7 @@ static void judge_handlers(struct look *l, const struct kprobes *k, uint64_t kp,
 	char name[LOOK_NAME], where[LOOK_NAME + 8];
 
 	snprintf(where, sizeof(where), " at %s",
-		 look_name(l, follow(l, RULE_KPROBE, kp + k->addr), name));
+		 look_name(l, look_follow(l, RULE_KPROBE, kp + k->addr), name));
 	if (look_is(l, pre, "pre_handler_kretprobe"))
 		judge_kretprobe(l, k, kp, where);
 	else if (look_is(l, pre, "kprobe_dispatcher"))
@@ -322,7 +309,7 @@ static void judge_handlers(struct look *l, const struct kprobes *k, uint64_t kp,
 static bool judge_member(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
-	uint64_t pre = follow(l, RULE_KPROBE, kp + k->pre);
+	uint64_t pre = look_follow(l, RULE_KPROBE, kp + k->pre);
 
 	if (look_is(l, pre, "aggr_pre_handler")) {
 		look_cannot(l, "kprobes: several at one place are in one of "
@@ -336,8 +323,8 @@ static bool judge_member(struct look *l, uint64_t kp, void *arg)
 static bool judge_kprobe(struct look *l, uint64_t kp, void *arg)
 {
 	const struct kprobes *k = arg;
-	uint64_t pre = follow(l, RULE_KPROBE, kp + k->pre);
-	uint64_t addr = follow(l, RULE_KPROBE, kp + k->addr);
+	uint64_t pre = look_follow(l, RULE_KPROBE, kp + k->pre);
+	uint64_t addr = look_follow(l, RULE_KPROBE, kp + k->addr);
 
 	buf_add(&l->probed, &addr, sizeof(addr));
 	judge_handlers(l, k, kp, pre);
@@ -409,15 +396,15 @@ static void name_tracepoint(struct look *l, const struct tracepoints *t,
 static void judge_tracepoint(struct look *l, const struct tracepoints *t,
 			     uint64_t tp, const char *own)
 {
-	uint64_t funcs = follow(l, RULE_TRACEPOINT_PROBE, tp + t->funcs);
+	uint64_t funcs = look_follow(l, RULE_TRACEPOINT_PROBE, tp + t->funcs);
 	char where[64 + 16] = "";
 
 	if (!funcs)
 		return;
 	for (int i = 0;; i++) {
 		/* struct tracepoint_func: func, data, prio */
-		uint64_t func = follow(l, RULE_TRACEPOINT_PROBE,
-				       funcs + 24 * i);
+		uint64_t func = look_follow(l, RULE_TRACEPOINT_PROBE,
+					    funcs + 24 * i);
 
 		if (!func)
 			return;
@@ -476,8 +463,8 @@ static void check_tracepoints(struct look *l)
 		if (!look_read(l, ml->mod[i].addr + count, &nr, sizeof(nr)) &&
 		    nr)
 			judge_table(l, &t,
-				    follow(l, RULE_TRACEPOINT_PROBE,
-					   ml->mod[i].addr + table),
+				    look_follow(l, RULE_TRACEPOINT_PROBE,
+						ml->mod[i].addr + table),
 				    nr, ml->mod[i].name);
 }
 
@@ -527,8 +514,8 @@ static void judge_chains(struct look *l, uint64_t at, const struct chains *c,
 {
 	for (; nr; nr--, c++)
 		for (uint32_t i = 0; i < c->nr; i++) {
-			uint64_t entries = follow(l, RULE_NETFILTER_HOOK,
-						  at + c->off + 8 * i);
+			uint64_t entries = look_follow(l, RULE_NETFILTER_HOOK,
+						       at + c->off + 8 * i);
 
 			if (entries)
 				judge_chain(l, entries, c->packets);
@@ -585,150 +572,6 @@ static void check_netfilter(struct look *l)
 		look_cannot(l, "netfilter: the list of name spaces has no end");
 }
 
-/* ---- Files in /proc ---- */
-
-struct proc {
-	uint32_t iops, ops, seq, subdir, node, name, namelen;
-	uint32_t list, net;		/* in struct net */
-	uint64_t constants, constants_end, image_end;
-};
-
-/* As the kernel compares it: no string. Not escaped. */
-struct proc_name {
-	char text[UINT8_MAX];
-	uint8_t len;
-};
-
-/* What a rootkit would want to lie about, and the kernel itself answers. */
-static bool is_chosen(const struct proc_name *name)
-{
-	static const char *const names[] = {
-		"/proc", "tcp", "udp", "tcp6", "udp6", "raw", "raw6", "unix",
-		"modules", "kallsyms", "kmsg", "mounts", "stat", "version",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strlen(names[i]) == name->len &&
-		    !memcmp(names[i], name->text, name->len))
-			return true;
-	return false;
-}
-
-static void read_name(struct look *l, const struct proc *p, uint64_t file,
-		      struct proc_name *name)
-{
-	name->len = 0;
-	if (look_read(l, file + p->namelen, &name->len, sizeof(name->len)) ||
-	    (name->len && look_read(l, look_ptr(l, file + p->name), name->text,
-				    name->len))) {
-		look_cannot(l, "/proc: names cannot be read");
-		name->len = 0;
-	}
-}
-
-static void judge_file(struct look *l, const struct proc *p, uint64_t file,
-		       const struct proc_name *name)
-{
-	const uint32_t off[] = { p->iops, p->ops, p->seq };
-
-	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
-		uint64_t to = follow(l, RULE_OPERATIONS, file + off[i]);
-		_cleanup_(buf_deinit) struct buf safe = BUF_INIT;
-		json_t *e;
-
-		/* What check_tables() compares with the image. */
-		if (!to || to - p->constants < p->constants_end - p->constants)
-			continue;
-		/* The same word is a function, single_show(), of some. */
-		if (off[i] == p->seq &&
-		    codemap_owner(&l->code, to) == CODE_KERNEL)
-			continue;
-		/* Modules have theirs; nobody has them in allocated memory. */
-		if ((to >= p->image_end && !is_chosen(name)) ||
-		    look_is_full(l, RULE_OPERATIONS))
-			continue;
-		e = look_evidence(l, file + off[i]);
-		look_evidence_hex(e, "calls", to);
-		buf_add_escaped(&safe, name->text, name->len);
-		findings_add(l->f, RULE_OPERATIONS, e,
-			     "what %s in /proc does is at 0x%" PRIx64
-			     ", outside of the kernel's constants",
-			     safe.data ?: "a file", to);
-	}
-}
-
-static void judge_dir(struct look *l, const struct proc *p, uint64_t dir)
-{
-	uint64_t stack[64];
-	size_t depth = 0, nodes = 0;
-
-	stack[depth++] = follow(l, RULE_OPERATIONS, dir + p->subdir);
-	while (depth) {
-		uint64_t node = stack[--depth];
-		struct proc_name name;
-
-		if (!node)
-			continue;
-		/* A balanced tree of this many nodes is less deep than that. */
-		if (nodes++ == LOOK_MAX_NODES ||
-		    depth + 2 > ARRAY_SIZE(stack)) {
-			look_cannot(l, "/proc: the tree of files has no end");
-			return;
-		}
-		read_name(l, p, node - p->node, &name);
-		judge_file(l, p, node - p->node, &name);
-		/* struct rb_node: parent, right, left */
-		stack[depth++] = follow(l, RULE_OPERATIONS, node + 8);
-		stack[depth++] = follow(l, RULE_OPERATIONS, node + 16);
-	}
-}
-
-/* What is /proc/net for processes of this name space. */
-static bool judge_proc_net(struct look *l, uint64_t net, void *arg)
-{
-	const struct proc *p = arg;
-	uint64_t dir = follow(l, RULE_OPERATIONS, net + p->net);
-
-	if (dir)
-		judge_dir(l, p, dir);
-	return true;
-}
-
-static void check_proc(struct look *l)
-{
-	uint64_t root = look_symbol(l, "proc_root");
-	uint64_t nets = look_symbol(l, "net_namespace_list");
-	struct proc p = {
-		.constants = look_symbol(l, "__start_rodata"),
-		.constants_end = look_symbol(l, "__start_ro_after_init"),
-		.image_end = look_symbol(l, "_end"),
-	};
-	const struct look_member members[] = {
-		{ "proc_dir_entry", "proc_iops", &p.iops },
-		{ "proc_dir_entry", "proc_ops", &p.ops },
-		{ "proc_dir_entry", "seq_ops", &p.seq },
-		{ "proc_dir_entry", "subdir", &p.subdir },
-		{ "proc_dir_entry", "subdir_node", &p.node },
-		{ "proc_dir_entry", "name", &p.name },
-		{ "proc_dir_entry", "namelen", &p.namelen },
-		{ "net", "list", &p.list },
-		{ "net", "proc_net", &p.net },
-	};
-
-	if (!root || !look_members(l, "/proc", members, ARRAY_SIZE(members)))
-		return;
-	if (!p.constants || p.constants_end < p.constants ||
-	    p.image_end < p.constants_end) {
-		look_cannot(l, "/proc: where the kernel's constants are is not "
-			       "known");
-		return;
-	}
-	judge_file(l, &p, root, &(struct proc_name){ "/proc", 5 });
-	judge_dir(l, &p, root);
-	if (nets && !guestlist_ring(l, nets, p.list, judge_proc_net, &p))
-		look_cannot(l, "/proc: the list of name spaces has no end");
-}
-
 void check_hooks(struct look *l)
 {
 	check_ftrace(l);
@@ -737,5 +580,4 @@ void check_hooks(struct look *l)
 	check_kprobes(l);
 	check_tracepoints(l);
 	check_netfilter(l);
-	check_proc(l);
 }

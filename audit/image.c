@@ -41,6 +41,7 @@ static int look_once(const struct image_guest *g, struct findings *f,
 	codemap_read(&l);
 	/* It also finds out where kprobes have changed the code. */
 	check_hooks(&l);
+	check_proc(&l);
 	if (g->file) {
 		sites_find(&sites, &l);
 		l.sites = &sites;

@@ -69,6 +69,16 @@ uint64_t look_ptr(struct look *l, uint64_t addr)
 	return look_read(l, addr, &v, sizeof(v)) ? 0 : v;
 }
 
+uint64_t look_follow(struct look *l, enum rule_id rule, uint64_t addr)
+{
+	uint64_t to = 0;
+
+	/* Of a look that is at its end image.c says so. */
+	if (look_read(l, addr, &to, sizeof(to)) && !l->spent)
+		look_cannot(l, "%s: a pointer leads nowhere", rules[rule].name);
+	return to;
+}
+
 const char *look_name(const struct look *l, uint64_t addr, char *dst)
 {
 	const struct code_range *r = codemap_find(&l->code, addr);

@@ -50,6 +50,12 @@ bool look_str(struct look *l, uint64_t addr, char *dst, size_t cap);
 /* A pointer, or 0 if it cannot be read. */
 uint64_t look_ptr(struct look *l, uint64_t addr);
 
+/*
+ * The same for one that is called, or leads to what is: 0 calls nobody. If it
+ * cannot be read nobody knows whom: cannot-tell, in the name of @rule.
+ */
+uint64_t look_follow(struct look *l, enum rule_id rule, uint64_t addr);
+
 /* "name+0x10 [module]", or "0x... in no known code". Into @dst, returned. */
 #define LOOK_NAME 192
 const char *look_name(const struct look *l, uint64_t addr, char *dst);
@@ -102,6 +108,7 @@ bool modules_forget(const struct image_guest *g, struct findings *f);
 void check_text(struct look *l);
 void check_tables(struct look *l);
 void check_hooks(struct look *l);
+void check_proc(struct look *l);
 void check_modules(struct look *l);
 void check_entries(struct look *l);
 

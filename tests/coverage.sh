@@ -31,6 +31,7 @@ parsers=(
 	audit/look.c
 	audit/madecode.c
 	audit/modules.c
+	audit/procfs.c
 	audit/sites.c
 	audit/tables.c
 	audit/text.c

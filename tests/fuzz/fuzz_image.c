@@ -23,6 +23,7 @@ static uint8_t wanted;
 	} while (0)
 #define codemap_read(l)	 LOOK(0, codemap_read(l))
 #define check_hooks(l)	 LOOK(1, check_hooks(l))
+#define check_proc(l)	 LOOK(1, check_proc(l))
 #define check_tables(l)	 LOOK(2, check_tables(l))
 #define check_modules(l) LOOK(3, check_modules(l))
 #define check_entries(l) LOOK(4, check_entries(l))
