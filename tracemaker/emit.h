@@ -143,7 +143,7 @@ extern const struct emit_ops emit_text, emit_dat;
 /* Ticks of the session's TSC as nanoseconds. */
 static inline uint64_t emit_ns(const struct emitter *e, uint64_t ticks)
 {
-	return (unsigned __int128)ticks * 1000000 / e->session->tsc_khz;
+	return trace_ticks_ns(ticks, e->session->tsc_khz);
 }
 
 #endif

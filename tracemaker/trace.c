@@ -603,8 +603,8 @@ static void tell_first(const struct trace_span *f, struct buf *b)
 
 uint64_t trace_time_ns(const struct trace_session *s, uint64_t tsc)
 {
-	return tsc > s->first_tsc ? (unsigned __int128)(tsc - s->first_tsc) *
-					    1000000 / s->tsc_khz : 0;
+	return tsc > s->first_tsc ?
+		       trace_ticks_ns(tsc - s->first_tsc, s->tsc_khz) : 0;
 }
 
 /* Records behind a bad one may be good as well: they are not all. */

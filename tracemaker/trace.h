@@ -249,7 +249,13 @@ void trace_tell_window(const struct trace *t, struct buf *b);
 /* All of that, of all sessions. */
 void trace_tell_mask(const struct trace *t, struct buf *b);
 
-/* Where @tsc is on the time line that the pictures have: since the first record. */
+/* Ticks of a TSC that has @khz, which is not 0, as nanoseconds. */
+static inline uint64_t trace_ticks_ns(uint64_t ticks, uint32_t khz)
+{
+	return (unsigned __int128)ticks * 1000000 / khz;
+}
+
+/* Where @tsc is on the pictures' time line, which begins with the first record. */
 uint64_t trace_time_ns(const struct trace_session *s, uint64_t tsc);
 
 /* The first of @s->faults in that ring, or NULL. */

@@ -756,8 +756,7 @@ uint64_t recording_verified_ns(const struct recording *r)
 	if (sound > last)
 		sound = last;
 	return r->spec.sealed && sound > first && r->t->ctl.tsc_khz ?
-		       (unsigned __int128)(sound - first) * 1000000 /
-			       r->t->ctl.tsc_khz : 0;
+		       trace_ticks_ns(sound - first, r->t->ctl.tsc_khz) : 0;
 }
 
 /* What the host's kernel still holds of this session, and no more. */
