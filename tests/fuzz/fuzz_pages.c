@@ -13,25 +13,14 @@ static int stop_clock(clockid_t clock, struct timespec *ret)
 #include "../../kvm-memfile/pages.c"
 
 #include "guest.h"
+#include "unit/fake_pages.h"
 
 void fuzz_one(struct cursor *in)
 {
 	/* As in a 6.1 guest. */
 	static const struct pages_layout layout = {
+		FAKE_PAGES,
 		.vmemmap = 0xffffea0000000000,
-		.sizeof_page = 64,
-		.page_flags = 0,
-		.page_head = 8,
-		.page_mapping = 24,
-		.page_type = 48,
-		.slab_bit = 9,
-		.type_slab = PAGES_NONE,
-		.type_table = 0x200,
-		.type_buddy = 0x80,
-		.slab_cache = 24,
-		.cache_name = 96,
-		.mapping_host = 0,
-		.inode_ino = 64,
 		.init_task = 0xffffffff8801a940,
 		.task_tasks = 2248,
 		.task_signal = 2960,

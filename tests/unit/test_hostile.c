@@ -18,11 +18,11 @@
 #include "cleanup.h"
 #include "cost.h"
 #include "eventlist.h"
+#include "fake_pages.h"
 #include "fake_ring.h"
 #include "guestsyms.h"
 #include "hostpages.h"
 #include "modlist.h"
-#include "pages.h"
 #include "symtab_kallsyms.h"
 #include "vmcoreinfo.h"
 
@@ -179,25 +179,10 @@ static int read_string(struct fake_guest *g, struct xf_err *err)
 static int read_pages(struct fake_guest *g, struct xf_err *err)
 {
 	static const struct pages_layout layout = {
+		FAKE_PAGES,
+		FAKE_TASKS,
 		.vmemmap = BASE + TABLES,
-		.sizeof_page = 64,
-		.page_head = 8,
-		.page_mapping = 24,
-		.page_type = 48,
-		.slab_bit = 9,
-		.type_slab = PAGES_NONE,
-		.type_table = 0x200,
-		.type_buddy = 0x80,
-		.slab_cache = 24,
-		.cache_name = 96,
-		.inode_ino = 64,
 		.init_task = BASE + HEADS,
-		.task_signal = 32,
-		.signal_threads = 8,
-		.task_node = 48,
-		.task_stack = 64,
-		.task_pid = 72,
-		.task_comm = 80,
 	};
 	_cleanup_(pages_deinit) struct pages p = PAGES_INIT;
 	struct page_what what;

@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "fake_guest.h"
-#include "pages.h"
+#include "fake_pages.h"
 
 #define PAGE	4096ull
 #define KBASE	0xffff888000000000ull	/* gpa 0 */
@@ -23,28 +23,11 @@
 #define AT(gpa)	(VGPA + (gpa) / PAGE * 64)
 
 static const struct pages_layout layout = {
+	FAKE_PAGES,
+	FAKE_TASKS,
 	.vmemmap = VMEMMAP,
-	.sizeof_page = 64,
-	.page_flags = 0,
-	.page_head = 8,
-	.page_mapping = 24,
-	.page_type = 48,
-	.slab_bit = 9,
-	.type_slab = PAGES_NONE,
-	.type_table = 0x200,
-	.type_buddy = 0x80,
-	.slab_cache = 24,
-	.cache_name = 96,
-	.mapping_host = 0,
-	.inode_ino = 64,
 	.init_task = KBASE + HEAP,
 	.task_tasks = 16,
-	.task_signal = 32,
-	.signal_threads = 8,
-	.task_node = 48,
-	.task_stack = 64,
-	.task_pid = 72,
-	.task_comm = 80,
 };
 
 static void guest_open(struct fake_guest *g, struct pages *p)
