@@ -116,7 +116,7 @@ static int judge(void *arg, const struct modlist_symbol *sym)
 	if (look_is_full(l, RULE_TEXT_CHANGED))
 		return 0;
 	evidence = look_evidence(l, sym->addr);
-	look_evidence_hex(evidence, "calls", to);
+	evidence_hex(evidence, "calls", to);
 	look_evidence_bytes(evidence, "bytes", code, sizeof(code));
 	findings_add(l->f, RULE_TEXT_CHANGED, evidence,
 		     "a function of a module begins with a jump to %s",

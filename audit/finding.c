@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "finding.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,20 @@ const struct rule rules[NR_RULES] = {
 		"Something that a rule needs was missing or could not be read.",
 	},
 };
+
+void evidence_hex(json_t *evidence, const char *name, uint64_t value)
+{
+	json_object_set_new(evidence, name,
+			    json_sprintf("0x%" PRIx64, value));
+}
+
+void evidence_time(json_t *evidence, uint64_t ns)
+{
+	json_object_set_new(evidence, "time",
+			    json_sprintf("%" PRIu64 ".%06" PRIu64 " s",
+					 ns / 1000000000,
+					 ns / 1000 % 1000000));
+}
 
 static void finding_free(struct finding *one)
 {

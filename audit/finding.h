@@ -106,6 +106,10 @@ struct findings {
 
 void findings_deinit(struct findings *f);
 
+/* Into evidence: a number as a hex string, and when, since the first record. */
+void evidence_hex(json_t *evidence, const char *name, uint64_t value);
+void evidence_time(json_t *evidence, uint64_t ns);
+
 /* Takes @evidence, which may be NULL. */
 void findings_add(struct findings *f, enum rule_id rule, json_t *evidence,
 		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));

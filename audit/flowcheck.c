@@ -48,20 +48,6 @@ static char *split_call(const char *key, struct words *w)
 	return strncmp(key, "call ", 5) ? NULL : split(key, w);
 }
 
-static json_t *hex(uint64_t v)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, v);
-	return json_string(text);
-}
-
-static json_t *time_at(uint64_t ns)
-{
-	return json_sprintf("%" PRIu64 ".%06" PRIu64 " s", ns / 1000000000,
-			    ns / 1000 % 1000000);
-}
-
 static json_t *evidence_of(const struct flow_item *item, const struct words *w)
 {
 	const struct flow_sight *s = item->first;
@@ -69,12 +55,13 @@ static json_t *evidence_of(const struct flow_item *item, const struct words *w)
 	json_t *e;
 
 	snprintf(task, sizeof(task), "%s-%u", s->comm, s->pid);
-	e = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:i, s:s}", "symbol",
-		      w->func, "caller", w->caller, "root", w->root, "context",
-		      w->context, "calls", (json_int_t)item->calls, "time",
-		      time_at(s->ns), "cpu", (int)s->cpu, "task", task);
-	json_object_set_new(e, "address", hex(s->func));
-	json_object_set_new(e, "caller_address", hex(s->caller));
+	e = json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:s}", "symbol", w->func,
+		      "caller", w->caller, "root", w->root, "context",
+		      w->context, "calls", (json_int_t)item->calls, "cpu",
+		      (int)s->cpu, "task", task);
+	evidence_time(e, s->ns);
+	evidence_hex(e, "address", s->func);
+	evidence_hex(e, "caller_address", s->caller);
 	return e;
 }
 
@@ -533,9 +520,11 @@ static json_t *evidence_at(const struct trace *t, const json_t *place)
 		json_object_set(e, names[i], json_object_get(place, names[i]));
 	for (size_t i = 0; i < t->nr_sessions; i++)
 		if (t->sessions[i].number == session) {
-			json_object_set_new(e, "session", json_integer(session));
-			json_object_set_new(e, "time", time_at(trace_time_ns(
-				&t->sessions[i], trace_u64(place, "tsc"))));
+			uint64_t tsc = trace_u64(place, "tsc");
+
+			json_object_set_new(e, "session",
+					    json_integer(session));
+			evidence_time(e, trace_time_ns(&t->sessions[i], tsc));
 		}
 	return e;
 }
@@ -550,9 +539,9 @@ static json_t *evidence_of_seal(const struct trace_session *s)
 		if (s->evidence[i])
 			json_object_set_new(faults, unseal_fault_name(i),
 					    json_integer(s->evidence[i]));
-	e = json_pack("{s:i, s:I, s:o, s:o}", "session", (int)s->number,
-		      "records", (json_int_t)s->verified, "time",
-		      time_at(trace_time_ns(s, s->sound_tsc)), "faults", faults);
+	e = json_pack("{s:i, s:I, s:o}", "session", (int)s->number, "records",
+		      (json_int_t)s->verified, "faults", faults);
+	evidence_time(e, trace_time_ns(s, s->sound_tsc));
 	if (first)
 		json_object_update_new(e, json_pack(
 			"{s:s, s:i, s:s, s:I, s:i}", "what",

@@ -62,7 +62,7 @@ static void say(struct look *l, enum rule_id rule, uint64_t addr,
 	if (look_is_full(l, rule))
 		return;
 	e = look_evidence(l, addr);
-	look_evidence_hex(e, "calls", addr);
+	evidence_hex(e, "calls", addr);
 	findings_add(l->f, rule, e, "%s %s%s", what, look_name(l, addr, name),
 		     where);
 }

@@ -172,7 +172,7 @@ json_t *look_evidence(const struct look *l, uint64_t addr)
 	json_t *e = json_object();
 	struct sym s;
 
-	look_evidence_hex(e, "address", addr);
+	evidence_hex(e, "address", addr);
 	if (symtab_near(l->g->symbols, addr, &s) && addr - s.addr < s.size)
 		json_object_set_new(e, "symbol", json_string(s.name));
 	if (r && r->module) {
@@ -180,14 +180,6 @@ json_t *look_evidence(const struct look *l, uint64_t addr)
 		json_object_set_new(e, "module", json_string(module.data));
 	}
 	return e;
-}
-
-void look_evidence_hex(json_t *evidence, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	json_object_set_new(evidence, name, json_string(text));
 }
 
 void look_evidence_bytes(json_t *evidence, const char *name, const void *data,

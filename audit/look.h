@@ -93,7 +93,6 @@ void look_cannot(struct look *l, const char *fmt, ...)
 
 /* {"address": "0x...", "symbol": ..., "module": ...} */
 json_t *look_evidence(const struct look *l, uint64_t addr);
-void look_evidence_hex(json_t *evidence, const char *name, uint64_t value);
 void look_evidence_bytes(json_t *evidence, const char *name, const void *data,
 			 size_t len);
 

@@ -135,7 +135,7 @@ static void flush(struct walk *w)
 
 	if (w->end != w->start && !look_is_full(w->l, RULE_HIDDEN_CODE)) {
 		e = look_evidence(w->l, w->start);
-		look_evidence_hex(e, "page", w->start);
+		evidence_hex(e, "page", w->start);
 		json_object_set_new(e, "size", json_integer(w->end - w->start));
 		findings_add(w->l->f, RULE_HIDDEN_CODE, e,
 			     "%" PRIu64 " KiB at 0x%" PRIx64

@@ -71,7 +71,7 @@ static void judge_file(struct look *l, const struct proc *p, uint64_t file,
 		    look_is_full(l, RULE_OPERATIONS))
 			continue;
 		e = look_evidence(l, file + off[i]);
-		look_evidence_hex(e, "calls", to);
+		evidence_hex(e, "calls", to);
 		buf_add_escaped(&safe, name->text, name->len);
 		findings_add(l->f, RULE_OPERATIONS, e,
 			     "what %s in /proc does is at 0x%" PRIx64

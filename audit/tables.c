@@ -48,8 +48,8 @@ static void say_word(struct look *l, uint64_t addr, uint64_t was, uint64_t now)
 	if (look_is_full(l, rule))
 		return;
 	e = look_evidence(l, addr);
-	look_evidence_hex(e, "expected", was);
-	look_evidence_hex(e, "calls", now);
+	evidence_hex(e, "expected", was);
+	evidence_hex(e, "calls", now);
 	if (rule == RULE_READ_ONLY_DATA)
 		findings_add(l->f, rule, e,
 			     "%s+0x%" PRIx64 " is 0x%" PRIx64
@@ -166,7 +166,7 @@ static void check_idt(struct look *l)
 		if (!(g->bits >> 15) || is_entry(l, i, addr))
 			continue;
 		e = look_evidence(l, table + i * sizeof(*g));
-		look_evidence_hex(e, "calls", addr);
+		evidence_hex(e, "calls", addr);
 		findings_add(l->f, RULE_IDT_GATE, e,
 			     "interrupt %u leads to %s, which is none of the "
 			     "kernel's entries", i, look_name(l, addr, name));

@@ -27,8 +27,8 @@ static void say_dispatch(struct look *l, const struct sym *s, uint64_t at,
 	if (look_is_full(l, RULE_SYSCALL_DISPATCH))
 		return;
 	e = look_evidence(l, at);
-	look_evidence_hex(e, "expected", was);
-	look_evidence_hex(e, "calls", to);
+	evidence_hex(e, "expected", was);
+	evidence_hex(e, "calls", to);
 	findings_add(l->f, RULE_SYSCALL_DISPATCH, e,
 		     "the call of %s in %s leads to %s now",
 		     look_name(l, was, from), s->name, look_name(l, to, now));

@@ -2,7 +2,6 @@
 #include "writecheck.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "callgraph.h"
@@ -47,14 +46,6 @@ static bool is_told(struct writes *w, bool alarm, uint64_t writer,
 	return false;
 }
 
-static void set_hex(json_t *e, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	json_object_set_new(e, name, json_string(text));
-}
-
 static const struct call *root_of(const struct call *c)
 {
 	while (c->parent)
@@ -79,14 +70,11 @@ static json_t *evidence_of(struct writes *w, const struct dirty_page *d,
 			      d->rec->time_ns - w->first_ns : 0;
 	_cleanup_(buf_deinit) struct buf root = BUF_INIT;
 	json_t *e = json_object();
-	char time[32];
 
-	snprintf(time, sizeof(time), "%" PRIu64 ".%06" PRIu64 " s",
-		 ns / 1000000000, ns / 1000 % 1000000);
-	set_hex(e, "address", d->rec->value);
-	set_hex(e, "page", d->rec->addr & ~4095ull);
-	set_hex(e, "caller_address", d->rec->pc);
-	json_object_set_new(e, "time", json_string(time));
+	evidence_hex(e, "address", d->rec->value);
+	evidence_hex(e, "page", d->rec->addr & ~4095ull);
+	evidence_hex(e, "caller_address", d->rec->pc);
+	evidence_time(e, ns);
 	json_object_set_new(e, "cpu", json_integer(d->vcpu));
 	if (c) {
 		add_name(w, root_of(c)->func, &root);

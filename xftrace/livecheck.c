@@ -2,7 +2,6 @@
 #include "livecheck.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,17 +178,16 @@ static void check_site(struct findings *f, const struct gva *space,
 		       uint64_t site, const char *name)
 {
 	static const uint8_t nop[5] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	char address[20];
 	uint8_t code[5];
+	json_t *e;
 
 	if (gva_read(space, site, code, sizeof(code), NULL) ||
 	    memcmp(code, nop, sizeof(nop)))
 		return;
-	snprintf(address, sizeof(address), "0x%" PRIx64, site);
-	findings_add(f, RULE_SILENCE,
-		     json_pack("{s:s, s:s, s:s, s:s}", "symbol", name,
-			       "address", address, "bytes", "0f1f440000",
-			       "expected", "a call"),
+	e = json_pack("{s:s, s:s, s:s}", "symbol", name, "bytes", "0f1f440000",
+		      "expected", "a call");
+	evidence_hex(e, "address", site);
+	findings_add(f, RULE_SILENCE, e,
 		     "%s is traced, but its hook was taken out of its code",
 		     name);
 }

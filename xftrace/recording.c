@@ -37,10 +37,7 @@ uint64_t monotonic_ns(void)
 
 static json_t *json_u64(uint64_t v)
 {
-	char text[20];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, v);
-	return json_string(text);
+	return json_sprintf("0x%" PRIx64, v);
 }
 
 static int put_json(struct recording *r, enum trace_chunk type, json_t *value,
