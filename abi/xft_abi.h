@@ -80,9 +80,10 @@ enum xft_cmd {
 };
 
 /*
- * Kernel functions, and variables, that modules may not link to. The host, which has the
- * symbols, gives their addresses; the module asks the kernel for the name at
- * each address before it calls it, so a wrong System.map does no harm.
+ * Kernel functions, and variables, that modules may not link to. The host,
+ * which has the symbols, gives their addresses; the module asks the kernel for
+ * the name at each address before it calls it, so a wrong System.map does no
+ * harm.
  */
 enum xft_kfunc {
 	XFT_KFUNC_REGISTER,	/* register_ftrace_graph */
@@ -94,7 +95,8 @@ enum xft_kfunc {
 	XFT_KFUNC_TRACING_OFF,	/* tracer_tracing_off */
 	XFT_KFUNC_EVENT_MUTEX,	/* event_mutex, a variable */
 	XFT_KFUNC_TEMP_BUFFER,	/* temp_buffer, a variable */
-	XFT_KFUNC_EXPANDED,	/* ring_buffer_expanded, a variable, until 6.6 */
+	XFT_KFUNC_EXPANDED,	/* ring_buffer_expanded, a
+				 * variable, until 6.6 */
 	XFT_NR_KFUNCS = 16,
 };
 
@@ -179,7 +181,8 @@ struct xft_ctl {
  * behind len bytes of name, rounded up.
  */
 struct xft_event_want {
-	u16 id;			/* common_type; the guest checks that it is so */
+	u16 id;			/* common_type; the guest
+				 * checks that it is so */
 	u8 reserved;
 	u8 len;			/* of name, with its 0 */
 	char name[];		/* "system:event" */
@@ -207,18 +210,22 @@ struct xft_mbox {
 	/* START */
 	u32 sub_shift;		/* a sub-buffer is 1 << sub_shift bytes */
 	u32 nr_subs;		/* sub-buffers of a CPU's ring */
-	u32 max_depth;		/* calls deeper than that are left out; 0: all */
+	u32 max_depth;		/* calls deeper than that
+				 * are left out; 0: all */
 	u32 nr_roots;		/* entries used in roots[] */
 	u64 kfunc[XFT_NR_KFUNCS];
 	u32 nr_events;		/* entries used in events[] */
-	u32 string_max;		/* bytes recorded of a string, a multiple of 8 */
+	u32 string_max;		/* bytes recorded of a
+				 * string, a multiple of 8 */
 	s32 result_off;		/* where the kernel's return_to_handler keeps a
-				 * function's result, from the place on the stack
-				 * that held its return address; 0: unknown */
+				 * function's result, from the place on the
+				 * stack that held its return address; 0:
+				 * unknown */
 	u32 keep_events;	/* not 0: leave readable copies in the guest */
 	u32 mask;		/* enum xft_mask */
 	u32 halt;		/* not 0: sealed rings take no records */
-	u64 seed[4];		/* XFT_MASK_SEALED: of this START alone, not 0 */
+	u64 seed[4];		/* XFT_MASK_SEALED: of this
+				 * START alone, not 0 */
 	u8 reserved1[XFT_PAGE - 232];
 	u64 roots[XFT_MAX_ROOTS];
 	u8 events[XFT_EVENTS_SIZE];
@@ -237,8 +244,8 @@ struct xft_mbox {
  *
  * Reading sub-buffer s: acquire head; s is there if s > (head >> sub_shift) -
  * nr_subs; copy its header, check seq == s + 1; copy data up to head or, when
- * head lies beyond its end, up to used; then read seq again: if it moved, what was
- * copied may be torn and is thrown away.
+ * head lies beyond its end, up to used; then read seq again: if it moved, what
+ * was copied may be torn and is thrown away.
  */
 #define XFT_RING_MAGIC	  0x676e6972u /* "ring" */
 #define XFT_MIN_SUB_SHIFT 12
@@ -268,7 +275,8 @@ struct xft_sub {
 	u64 base_tsc;		/* records count their time from here */
 	u64 records_before;	/* records in this ring before this one */
 	u32 epoch;		/* key */
-	u32 used;		/* bytes with this header, once closed; else 0 */
+	u32 used;		/* bytes with this header,
+				 * once closed; else 0 */
 	u64 reserved[4];
 };
 
@@ -302,8 +310,9 @@ struct xft_sub {
  * sub-buffer.
  *
  * EVENT: behind the first word, an event as ftrace's ring has it, beginning
- * with common_type, which is XFT_EVENT_TYPE(). In the bits of the depth: 0..2 bytes of the last word that
- * do not belong to it, 3 its end is missing (it was too long).
+ * with common_type, which is XFT_EVENT_TYPE(). In the bits of the depth: 0..2
+ * bytes of the last word that do not belong to it, 3 its end is missing (it was
+ * too long).
  *
  * CLOSE (2 words), in sealed rings only: the last one of its sub-buffer. The
  * second word counts the records before it there; it is not counted itself. In
@@ -350,9 +359,9 @@ enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
  * guest's memory holds at some later moment: what a record was sealed with is
  * wiped before it is published, and cannot be computed from what is left.
  *
- * Each ring has a chain of 32-byte keys S[n], one for each sub-buffer. A ring has
- * one writer at a time, so its chain is that of a CPU and context. H(k, label, n)
- * is HChaCha20 under key k of the 16 bytes label, n.
+ * Each ring has a chain of 32-byte keys S[n], one for each sub-buffer. A ring
+ * has one writer at a time, so its chain is that of a CPU and context.
+ * H(k, label, n) is HChaCha20 under key k of the 16 bytes label, n.
  *
  *	S[0]	 = H(seed, XFT_SEAL_RING, cpu | kind << 32)
  *	K	 = the first 16 bytes of H(S[n], XFT_SEAL_STREAM, n)
@@ -363,8 +372,8 @@ enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
  * the key of the batch. F(0) is the key of the next batch, and F(1) to F(63),
  * two words each, are this batch's part of the stream.
  *
- * Each record takes words from the stream, in this order: r, z, and one k[i] for
- * each of its words. Word i is stored as c[i] = word ^ k[i]. One more word
+ * Each record takes words from the stream, in this order: r, z, and one k[i]
+ * for each of its words. Word i is stored as c[i] = word ^ k[i]. One more word
  * follows the record, which its length does not count, the tag:
  *
  *	h = 1
@@ -372,15 +381,16 @@ enum xft_context { XFT_CTX_TASK, XFT_CTX_SOFTIRQ, XFT_CTX_IRQ, XFT_CTX_NMI };
  *	h = h * r				mod 2^64 - 59
  *	tag = h + z				mod 2^64
  *
- * covered are c[1], c[2] ... and last c[0]; before those, in the first record of
- * a sub-buffer, its header's base_tsc, records_before and epoch. As r and z are
- * used once this cannot be forged, whatever the computing power: a change goes
- * unnoticed with a probability below 2^-48 for the longest record. The rest, that
- * is session, ring, sub-buffer, place and length, decides about the key or the
- * words of the stream.
+ * covered are c[1], c[2] ... and last c[0]; before those, in the first record
+ * of a sub-buffer, its header's base_tsc, records_before and epoch. As r and z
+ * are used once this cannot be forged, whatever the computing power: a change
+ * goes unnoticed with a probability below 2^-48 for the longest record. The
+ * rest, that is session, ring, sub-buffer, place and length, decides about the
+ * key or the words of the stream.
  *
- * A sub-buffer that is left, or was not written to for a while, ends with CLOSE.
- * STOP closes all, and opens another one for that if the newest is closed.
+ * A sub-buffer that is left, or was not written to for a while, ends with
+ * CLOSE. STOP closes all, and opens another one for that if the newest is
+ * closed.
  */
 #define XFT_SEAL_RING	 0x676e69522d746658ULL	/* "Xft-Ring" */
 #define XFT_SEAL_STREAM	 0x6d7274532d746658ULL	/* "Xft-Strm" */

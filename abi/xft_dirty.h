@@ -139,7 +139,8 @@ struct xftd_record {
 	uint64_t pos;		/* the trace ring's head when it was written, or
 				 * when harvested; 0: no ring */
 	uint64_t time_ns;	/* CLOCK_MONOTONIC, likewise */
-	uint64_t width_ns;	/* harvested: since the harvest before; 0: exact */
+	uint64_t width_ns;	/* harvested: since the
+				 * harvest before; 0: exact */
 	uint32_t width;		/* and pos since then; ~0: more, or not known */
 	uint16_t seq;		/* low half of the last request carried out */
 	uint8_t flags;		/* enum xftd_flags */

@@ -6,8 +6,9 @@
  *	h = xft_mac_add(h, r, word);		each covered word
  *	tag = xft_mac_end(h, r, z);
  *
- * A polynomial in r modulo the prime 2^64 - 59, plus z: xft_abi.h says over what.
- * With a key that is used once it is as good as SipHash, at a sixth of its price.
+ * A polynomial in r modulo the prime 2^64 - 59, plus z: xft_abi.h says over
+ * what. With a key that is used once it is as good as SipHash, at a sixth of
+ * its price.
  */
 #ifndef XFT_MAC_H
 #define XFT_MAC_H

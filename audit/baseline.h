@@ -10,8 +10,8 @@
  *	call task __x64_sys_openat do_sys_openat2 getname 312 312 10
  *	...
  *
- * Behind the head an item a line, sorted by key, with its calls, trees and runs:
- * see flow.h. The first line's number changes when an older reader would
+ * Behind the head an item a line, sorted by key, with its calls, trees and
+ * runs: see flow.h. The first line's number changes when an older reader would
  * misunderstand.
  */
 #ifndef XF_BASELINE_H

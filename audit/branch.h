@@ -18,8 +18,8 @@ bool branch_leads_to(const uint8_t *code, size_t len, uint64_t addr,
 		     uint64_t target);
 
 /*
- * Whether a place in these bytes holds the address @func: in data as 64 bits, in
- * code as the 32 bits that its instructions have room for.
+ * Whether a place in these bytes holds the address @func: in data as 64 bits,
+ * in code as the 32 bits that its instructions have room for.
  */
 bool branch_has_pointer(const uint8_t *bytes, size_t len, bool is_code,
 			uint64_t func);

@@ -35,8 +35,10 @@ static void add_kernel(struct look *l)
 		add(l, start, end - start, CODE_KERNEL, NULL);
 }
 
-/* struct module, before and since ac3b43283923 ("module: replace
- * module_layout with module_memory"), 6.4: an array of stretches, text first. */
+/*
+ * struct module, before and since ac3b43283923 ("module: replace module_layout
+ * with module_memory"), 6.4: an array of stretches, text first.
+ */
 static int module_layout(const struct look *l, struct modlist_layout *ret,
 			 uint32_t *ret_init_base, uint32_t *ret_init_size,
 			 struct xf_err *err)
@@ -90,8 +92,8 @@ static int module_layout(const struct look *l, struct modlist_layout *ret,
 }
 
 /*
- * How long a module's code is, is its own word: what it says belongs to it up to where
- * there is no code, and behind each there is a page of nothing.
+ * How long a module's code is, is its own word: what it says belongs to it up
+ * to where there is no code, and behind each there is a page of nothing.
  */
 static void add_module(struct look *l, uint64_t addr, uint64_t len,
 		       const char *name)

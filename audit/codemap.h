@@ -27,11 +27,12 @@ enum code_owner {
 	CODE_BOOT,		/* what processors begin with */
 };
 
-#define CODEMAP_MAX 65536	/* ranges: a guest that has more wants our memory */
+#define CODEMAP_MAX 65536	/* ranges; a guest with more wants our memory */
 
 struct code_range {
 	uint64_t addr, len;
-	uint64_t reach;		/* the furthest end up to this one: they overlap */
+	uint64_t reach;		/* the furthest end up to
+				 * this one: they overlap */
 	enum code_owner owner;
 	const char *module;	/* of CODE_MODULE: its name, not escaped */
 };
@@ -55,8 +56,8 @@ void codemap_deinit(struct codemap *c);
 /* NULL: nobody's. */
 const struct code_range *codemap_find(const struct codemap *c, uint64_t addr);
 /*
- * The end of code that somebody owns and of which a byte is in [addr, addr + len),
- * 0: there is none. All from @addr + @len to there is owned.
+ * The end of code that somebody owns and of which a byte is in
+ * [addr, addr + len), 0: none. All from @addr + @len to there is owned.
  */
 uint64_t codemap_reach(const struct codemap *c, uint64_t addr, uint64_t len);
 

@@ -55,10 +55,10 @@ static uint64_t module_of(const struct look *l, const struct code_range *r)
 }
 
 /*
- * May what is called @name begin with a jump to @to, in another module? Functions
- * without a call of ftrace may end at once in one that their module uses. What a
- * static call leads to is often in a module that uses the one that makes it, as
- * kvm_intel uses kvm, or it is who listens to a tracepoint.
+ * May what is called @name begin with a jump to @to, in another module?
+ * Functions without a call of ftrace may end at once in one that their module
+ * uses. What a static call leads to is often in a module that uses the one that
+ * makes it, as kvm_intel uses kvm, or it is who listens to a tracepoint.
  */
 static bool may_lead(const struct entries *e, const char *name, uint64_t to,
 		     const struct code_range *r)

@@ -10,12 +10,12 @@
  * unknown, never silence. Findings keep the order in which they were added.
  *
  * Evidence is a JSON object: addresses as hex strings, "symbol", "module",
- * "bytes", "expected", "calls", "time", "page", "size"; a rule uses those that it has,
- * by these names; of a trace also "caller", "caller_address", "root", "context",
- * "cpu", "task", "session", "records"; of a seal what and where the first fault was,
- * "what", "kind", "sub_buffer", "offset", and "faults", all of them by name, while
- * "time" is up to when there is none. Strings from the guest stand in it as they are, but as valid
- * UTF-8: who prints escapes them.
+ * "bytes", "expected", "calls", "time", "page", "size"; a rule uses those that
+ * it has, by these names; of a trace also "caller", "caller_address", "root",
+ * "context", "cpu", "task", "session", "records"; of a seal what and where the
+ * first fault was, "what", "kind", "sub_buffer", "offset", and "faults", all of
+ * them by name, while "time" is up to when there is none. Strings from the
+ * guest stand in it as they are, but as valid UTF-8: who prints escapes them.
  */
 #ifndef XF_FINDING_H
 #define XF_FINDING_H
@@ -119,9 +119,10 @@ void findings_drop(struct findings *f,
 		   bool (*fn)(const struct finding *one, void *arg), void *arg);
 
 /*
- * Alarms that @also lacks become what can't be told. The same is what breaks the
- * same rule at the same address, whatever is there now; without an address, what
- * has the same sentence. If @also has left some of a rule out, all of it stays.
+ * Alarms that @also lacks become what can't be told. The same is what breaks
+ * the same rule at the same address, whatever is there now; without an address,
+ * what has the same sentence. If @also has left some of a rule out, all of it
+ * stays.
  */
 void findings_doubt(struct findings *f, const struct findings *also);
 

@@ -11,12 +11,12 @@
  *	time ROOT N			it took 2^N ns, less than twice that
  *
  * CONTEXT is task, softirq, irq or nmi. What interrupts is not ROOT's doing:
- * there ROOT is *, in task context, too, as long as an interrupt has not said that
- * it is one. CALLER is who the return address belongs to, which need not
+ * there ROOT is *, in task context, too, as long as an interrupt has not said
+ * that it is one. CALLER is who the return address belongs to, which need not
  * be a function that ftrace knows; for a jump at a function's end it is that
- * function, or - at the root. A function of a module is MODULE:NAME; one of several
- * with its name is NAME@ADDRESS, as linked; code of nobody is ?ADDRESS, but for a
- * module's that runs when it is loaded, which is (init).
+ * function, or - at the root. A function of a module is MODULE:NAME; one of
+ * several with its name is NAME@ADDRESS, as linked; code of nobody is ?ADDRESS,
+ * but for a module's that runs when it is loaded, which is (init).
  */
 #ifndef XF_FLOW_H
 #define XF_FLOW_H
@@ -70,8 +70,8 @@ void flow_each(const struct flow *f,
 bool flow_merge(struct flow *f, const struct flow *from);
 
 /*
- * The words of a key, at most @max, each ended by a 0 byte in @copy, which is the
- * caller's and as long as the key. Returns how many.
+ * The words of a key, at most @max, each ended by a 0 byte in @copy, which is
+ * the caller's and as long as the key. Returns how many.
  */
 size_t flow_words(const char *key, char *copy, const char **ret, size_t max);
 

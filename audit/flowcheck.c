@@ -114,7 +114,9 @@ static uint64_t times_ran(const struct flow *pairs, const char *func)
 	return item ? item->calls : 0;
 }
 
-/* Clean runs know the caller well, and now it goes there more often than not. */
+/*
+ * Clean runs know the caller well, and now it goes there more often than not.
+ */
 static bool has_turned(const struct run *r, const struct words *w)
 {
 	uint64_t calls = pair_calls(&r->now_pairs, w);
@@ -159,8 +161,9 @@ static bool stands_in_code(const struct run *r, const struct flow_sight *s)
 }
 
 /*
- * Whether the kernel holds a pointer to the function at all, in a table or in code
- * that hands it on. Lists of all functions, such as ftrace's, lie elsewhere.
+ * Whether the kernel holds a pointer to the function at all, in a table or in
+ * code that hands it on. Lists of all functions, such as ftrace's, lie
+ * elsewhere.
  */
 static bool has_pointer(const struct run *r, uint64_t func)
 {
@@ -234,7 +237,9 @@ static void check_call(const struct flow_item *item, void *arg)
 
 /* ---- what clean runs had, and this one has not ---- */
 
-/* The root of a call or time, as both flows know it; false: not often enough. */
+/*
+ * The root of a call or time, as both flows know it; false: not often enough.
+ */
 static bool root_items(const struct run *r, const char *root,
 		       const struct flow_item **ret_base,
 		       const struct flow_item **ret_now)
@@ -529,7 +534,9 @@ static json_t *evidence_at(const struct trace *t, const json_t *place)
 	return e;
 }
 
-/* Of a seal that is broken: how far it is not, what was done, and where first. */
+/*
+ * Of a seal that is broken: how far it is not, what was done, and where first.
+ */
 static json_t *evidence_of_seal(const struct trace_session *s)
 {
 	const struct trace_span *first = s->nr_faults ? &s->faults[0].at : NULL;

@@ -9,12 +9,12 @@
  * Without a baseline: calls of and from memory of nobody, records that are
  * missing, a guest that fell silent. With one:
  *
- *  - A call that no clean run had, of or by a module that none had. Calls within
- *    the kernel are an alarm only if by its image they cannot be: the caller's
- *    code does not name the function, and no table or other code has its address.
- *    Besides, the caller ran FLOWCHECK_SURE times in clean runs and now makes
- *    this call FLOWCHECK_MANY times and more often than not, in no interrupt:
- *    which of its paths a kernel takes is chance.
+ *  - A call that no clean run had, of or by a module that none had. Calls
+ *    within the kernel are an alarm only if by its image they cannot be: the
+ *    caller's code does not name the function, and no table or other code has
+ *    its address. Besides, the caller ran FLOWCHECK_SURE times in clean runs
+ *    and now makes this call FLOWCHECK_MANY times and more often than not, in
+ *    no interrupt: which of its paths a kernel takes is chance.
  *  - A call that was made in every call of the root, FLOWCHECK_SURE at least,
  *    in all clean runs, is missing if none of FLOWCHECK_MANY has it.
  *  - Two functions that the root always called in one order are in the other.
@@ -39,7 +39,8 @@
 struct flowcheck {
 	const struct trace *trace;
 	const struct flow *base;	/* NULL: none */
-	const struct kfile *code;	/* of the trace's kernel, as linked, or NULL */
+	const struct kfile *code;	/* of the trace's kernel,
+					 * as linked, or NULL */
 	bool recording;			/* it need not have ended yet */
 	struct buf *mask;		/* gets how its records are protected */
 };

@@ -225,8 +225,9 @@ static struct name caller_of(struct flow_emitter *t, const struct call *c)
 }
 
 /*
- * A module's init code has gone, and its symbols with it, before anybody can look:
- * it is what the kernel calls when it has loaded one, and what that calls in it.
+ * A module's init code has gone, and its symbols with it, before anybody can
+ * look: it is what the kernel calls when it has loaded one, and what that calls
+ * in it.
  */
 static bool is_initcall(struct flow_emitter *t, const struct call *c)
 {
@@ -335,7 +336,9 @@ static void flow_leave(struct emitter *e, const struct call *c)
 	remove_tree(t, tree);
 }
 
-/* Several static functions may share a name: then the address tells them apart. */
+/*
+ * Several static functions may share a name: then the address tells them apart.
+ */
 static bool is_unique(const struct symtab *st, const struct name *n)
 {
 	uint32_t pos = 0;

@@ -16,8 +16,8 @@
 #define MAX_CALLED 1024
 
 /*
- * Modules that are meant to be called, by name: docs/detection.md. What Debian's
- * kernels have of them tests/long/62-module-lists.sh knows.
+ * Modules that are meant to be called, by name: docs/detection.md. What
+ * Debian's kernels have of them tests/long/62-module-lists.sh knows.
  */
 static const char *const tracers[] = { "xftrace", "lttng_*", "stap_*", NULL };
 static const char *const listeners[] = {

@@ -12,7 +12,10 @@
 #define MAX_TRIES 3
 #define PAUSE_US  50000
 #define PAUSES	  10	/* so often the list of modules is read in between */
-/* 2 s: a few hundred places are patched at once, and all processors asked thrice. */
+/*
+ * 2 s: a few hundred places are patched at once, and all processors asked
+ * thrice.
+ */
 #define PATCH_TRIES 40
 
 bool image_has_booted(const struct image_guest *g)
@@ -61,8 +64,9 @@ static int look_once(const struct image_guest *g, struct findings *f,
 }
 
 /*
- * A module that is loaded and unloaded again and again is seen in parts, each time:
- * its code stays for a while when it has left the list. So look whether it comes back.
+ * A module that is loaded and unloaded again and again is seen in parts, each
+ * time: its code stays for a while when it has left the list. So look whether
+ * it comes back.
  */
 static void wait_a_while(const struct image_guest *g, struct findings *f)
 {
@@ -107,9 +111,10 @@ static void keep_breakpoints(struct look *l, struct buf *all)
 }
 
 /*
- * A breakpoint at each of the addresses @stuck is explained by the kernel's word that
- * it is patching there, which is true for a moment. A guest that does not get its
- * processors stays so for longer, and one that stands still for ever.
+ * A breakpoint at each of the addresses @stuck is explained by the kernel's
+ * word that it is patching there, which is true for a moment. A guest that does
+ * not get its processors stays so for longer, and one that stands still for
+ * ever.
  */
 static void judge_patched(struct look *l, struct buf *stuck)
 {

@@ -40,14 +40,15 @@ struct image_guest {
 };
 
 /*
- * Until then code is patched, and data can be executed: nothing is checked. Also
- * true if that cannot be known.
+ * Until then code is patched, and data can be executed: nothing is checked.
+ * Also true if that cannot be known.
  */
 bool image_has_booted(const struct image_guest *g);
 
 /*
- * Adds to @f: alarms only if they were there in each of several looks. -EIO: the guest's RAM is gone. All else that keeps a rule
- * from being decided is a finding: cannot-tell.
+ * Adds to @f: alarms only if they were there in each of several looks. -EIO:
+ * the guest's RAM is gone. All else that keeps a rule from being decided is a
+ * finding: cannot-tell.
  */
 int image_check(const struct image_guest *g, struct findings *f,
 		struct xf_err *err);

@@ -2,8 +2,9 @@
 /*
  * livepatch -- modules that are live patches of the kernel.
  *
- * Such a module's functions are called in the place of the kernel's own, as those of
- * a rootkit would be. The kernel's list of live patches is the guest's word.
+ * Such a module's functions are called in the place of the kernel's own, as
+ * those of a rootkit would be. The kernel's list of live patches is the guest's
+ * word.
  */
 #ifndef XF_LIVEPATCH_H
 #define XF_LIVEPATCH_H

@@ -20,7 +20,7 @@
 #define LOOK_MAX_CPU_MS	 900		/* and a second with all around it */
 #define LOOK_MAX_BYTES	 (128u << 20)
 #define LOOK_MAX_NODES	 65536		/* of one list or tree */
-#define LOOK_MAX_KEPT	 1024		/* findings of one rule that are compared */
+#define LOOK_MAX_KEPT	 1024		/* findings of a rule to be compared */
 #define LOOK_MAX_FOUND	 64		/* and shown */
 
 struct look {
@@ -97,9 +97,9 @@ void look_evidence_bytes(json_t *evidence, const char *name, const void *data,
 			 size_t len);
 
 /*
- * What was found to be hidden, but is in the list of modules by now, was not. @f is
- * what a look has found, a short while ago. False: there is nothing to ask for, or
- * the list cannot be read.
+ * What was found to be hidden, but is in the list of modules by now, was not.
+ * @f is what a look has found, a short while ago. False: there is nothing to
+ * ask for, or the list cannot be read.
  */
 bool modules_forget(const struct image_guest *g, struct findings *f);
 

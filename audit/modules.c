@@ -146,8 +146,8 @@ static void flush(struct walk *w)
 }
 
 /*
- * Nothing in it does anything: breakpoints, which BPF fills its memory with, and
- * jumps to where a register points (thunks against ITS).
+ * Nothing in it does anything: breakpoints, which BPF fills its memory with,
+ * and jumps to where a register points (thunks against ITS).
  */
 static bool is_inert(const uint8_t *p, size_t len)
 {

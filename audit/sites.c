@@ -126,7 +126,10 @@ static bool is_function(const struct look *l, uint64_t addr)
 	return symtab_at(l->g->symbols, addr, &s) && s.addr == addr;
 }
 
-/* Is that function entered with the tracepoint? Who may be is for hooks.c to say. */
+/*
+ * Is that function entered with the tracepoint? Who may be is for hooks.c to
+ * say.
+ */
 static bool is_probe(struct look *l, const char *tracepoint, uint64_t addr)
 {
 	char name[SYMTAB_NAME_MAX + 1];
@@ -201,8 +204,9 @@ static bool legit_jump(const struct code *c, const struct site *s)
 }
 
 /*
- * The tracepoint that the static call at @s is for, or NULL: it is for something
- * else. The kernel begins with a call of its trampoline, if it is none itself.
+ * The tracepoint that the static call at @s is for, or NULL: it is for
+ * something else. The kernel begins with a call of its trampoline, if it is
+ * none itself.
  */
 static const char *tracepoint_of(const struct code *c, const struct site *s,
 				 struct sym *sym)

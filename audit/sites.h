@@ -42,8 +42,8 @@ void sites_deinit(struct sites *s);
 /*
  * What stands in the guest's memory from @addr on is now[0..len), and its first
  * byte is not what the image has. @before bytes before @now can be read, too.
- * Returns the number of bytes from @addr on that a site explains, or 0. Where that
- * is because it is being patched, it is noted in @l.
+ * Returns the number of bytes from @addr on that a site explains, or 0. Where
+ * that is because it is being patched, it is noted in @l.
  */
 size_t sites_explain(const struct sites *s, struct look *l, uint64_t addr,
 		     const uint8_t *now, size_t before, size_t len);

@@ -117,8 +117,8 @@ static void writes_begin(struct emitter *e, const struct call_stats *totals)
 }
 
 /*
- * The kernel writes its own code for probes and BPF, but never constant data, by
- * whosever order; and a module's text is written by who loads it.
+ * The kernel writes its own code for probes and BPF, but never constant data,
+ * by whosever order; and a module's text is written by who loads it.
  */
 static bool is_wrong(struct writes *w, const struct dirty_page *d)
 {

@@ -4,8 +4,8 @@
  *
  * Of a trace that has the pages that were written: kernel code, the table of
  * system calls, constant data. An alarm, but for code that the kernel's own
- * instructions wrote: kprobes and BPF have it do that. This is a hint, as is what
- * was harvested, so that nobody knows by which instruction.
+ * instructions wrote: kprobes and BPF have it do that. This is a hint, as is
+ * what was harvested, so that nobody knows by which instruction.
  */
 #ifndef XF_WRITECHECK_H
 #define XF_WRITECHECK_H

@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 /*
- * Memory of @new_len bytes that begins with the @len bytes of @p, which is wiped
- * and gone; NULL and 0 at first. NULL: there is no memory, and @p is as it was.
+ * Memory of @new_len bytes that begins with the @len bytes of @p, which is
+ * wiped and gone; NULL and 0 at first. NULL: there is no memory, and @p is as
+ * it was.
  */
 void *secret_grow(void *p, size_t len, size_t new_len);
 /* @len is what it was made with. NULL is fine. */

@@ -3,9 +3,9 @@
  * What a system call was given: its registers, and what they point to.
  *
  * The caller's memory is only read, and only what is there at the moment: a
- * page that would have to be brought in first is noted as missing. When the call
- * returns the kernel has brought it in, so there is a second try. What another
- * thread writes to it meanwhile the kernel may see and we may not.
+ * page that would have to be brought in first is noted as missing. When the
+ * call returns the kernel has brought it in, so there is a second try. What
+ * another thread writes to it meanwhile the kernel may see and we may not.
  */
 #include <linux/hash.h>
 #include <linux/sched/task_stack.h>
@@ -22,8 +22,8 @@
 static DEFINE_PER_CPU(u64[XFT_LONG_WORDS], xft_args);
 
 /*
- * Tasks in a call of which something was missing. Of two in one place one has no
- * second try.
+ * Tasks in a call of which something was missing. Of two in one place one has
+ * no second try.
  */
 #define XFT_MISSED_BITS 8
 static struct task_struct *xft_missed[1 << XFT_MISSED_BITS];

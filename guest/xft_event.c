@@ -48,7 +48,9 @@ static void (*xft_tracing_off)(struct trace_array *tr);
 static struct mutex *xft_ftrace_mutex;
 static struct trace_buffer **xft_temp_buffer;
 
-/* Where the temporary ring writes, by CPU; it has two pages, and one to read. */
+/*
+ * Where the temporary ring writes, by CPU; it has two pages, and one to read.
+ */
 #define XFT_TEMP_PAGES 4
 static DEFINE_PER_CPU(u64[XFT_TEMP_PAGES], xft_temp_pages);
 
@@ -65,8 +67,9 @@ static __always_inline u64 xft_load(const void *p)
 }
 
 /*
- * Masked into a record, with another @type. What does not fill a word at the end is in
- * the last 8 bytes; there are as many, as an event has its common fields.
+ * Masked into a record, with another @type. What does not fill a word at the
+ * end is in the last 8 bytes; there are as many, as an event has its common
+ * fields.
  */
 static __always_inline void xft_copy_event(struct xft_pen *pen,
 					   const void *data, u32 size, u16 type,

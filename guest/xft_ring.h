@@ -51,7 +51,8 @@ struct xft_ring {
 	u64 head;		/* position of the next record */
 	u64 end;		/* last position where a call fits; 0: kicked */
 	u64 data;		/* address of position p is data + p */
-	const void *task;	/* whose records these are; NULL: say so first */
+	const void *task;	/* whose records these are;
+				 * NULL: say so first */
 	u64 base_tsc;		/* of the open sub-buffer */
 	union {
 		u64 key;	/* of the open sub-buffer's epoch */
@@ -345,7 +346,9 @@ static __always_inline void xft_ring_turn(struct xft_ring *r, u64 tsc,
 	sub->records_before = r->records;
 	sub->epoch = r->epoch;
 	sub->used = 0;
-	/* Who scribbles on it once has spoiled it for one round, not for all. */
+	/*
+	 * Who scribbles on it once has spoiled it for one round, not for all.
+	 */
 	sub->reserved[0] = sub->reserved[1] = 0;
 	sub->reserved[2] = sub->reserved[3] = 0;
 	r->sub = sub;

@@ -120,7 +120,9 @@ static noinline notrace void xft_seal_expand(u64 key[2], u64 *ret_stream)
 			    ret_stream + 2 * i);
 }
 
-/* What the functions above have left on the stack, called from where they are. */
+/*
+ * What the functions above have left on the stack, called from where they are.
+ */
 static noinline notrace void xft_seal_burn(void)
 {
 	u64 stack[48];

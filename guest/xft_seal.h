@@ -26,7 +26,8 @@
 
 struct xft_seal {
 	u64 stream[XFT_SEAL_BATCH]; /* used words are 0 */
-	u64 used;		/* the next word, from the stream's first, ... */
+	u64 used;		/* the next word, from the
+				 * stream's first, ... */
 	u64 end;		/* ... here or in the pool behind the struct */
 	u64 key[2];		/* of the batch to come */
 	u32 chain[8];		/* of the next sub-buffer */

@@ -4,14 +4,15 @@
  *
  *	u = unseal_create(seed, cpu, kind, err);
  *	seek = UNSEAL_SEEK_MAX;
- *	unseal_open(u, nr, &header, &seek, err);	a sub-buffer; later ones only
+ *	unseal_open(u, nr, &header, &seek, err);	one; later ones only
  *	while (left && (n = unseal_record(u, words, left, clear)) > 0)
  *		words += n, left -= n;		n counts the tag as well
  *	unseal_destroy(u);
  *
  * A record is good only at its place, right behind the one before it: one call
- * of unseal_record() that fails leaves nothing to go on with in that sub-buffer.
- * How seed and stream make what a record is sealed with: abi/xft_abi.h.
+ * of unseal_record() that fails leaves nothing to go on with in that
+ * sub-buffer. How seed and stream make what a record is sealed with:
+ * abi/xft_abi.h.
  *
  * Keys lie in memory that is locked, left out of core dumps and wiped.
  */
@@ -77,23 +78,24 @@ int unseal_open(struct unseal *u, uint64_t nr, const struct xft_sub *sub,
 		uint64_t *seek, struct xf_err *err);
 
 /*
- * Is that the one that is open, and does its header still say the same? Only the
- * first record vouches for it.
+ * Is that the one that is open, and does its header still say the same? Only
+ * the first record vouches for it.
  */
 bool unseal_is_open(const struct unseal *u, uint64_t nr,
 		    const struct xft_sub *sub);
 
 /*
- * Check the record at @words, of which there are @nr, and unmask it to @ret_clear,
- * which has room for XFT_WORDS_MAX words, or only its first word if @only_first.
- * Returns the words that it takes with its tag, or 0: it is none, or not here.
+ * Check the record at @words, of which there are @nr, and unmask it to
+ * @ret_clear, which has room for XFT_WORDS_MAX words, or only its first word if
+ * @only_first. Returns the words that it takes with its tag, or 0: it is none,
+ * or not here.
  */
 uint32_t unseal_record(struct unseal *u, const uint64_t *words, uint32_t nr,
 		       uint64_t *ret_clear, bool only_first);
 
 /*
- * What happened to the record at @words that unseal_record() refused; sub-buffers
- * have @size bytes. Takes milliseconds.
+ * What happened to the record at @words that unseal_record() refused;
+ * sub-buffers have @size bytes. Takes milliseconds.
  */
 enum unseal_fault unseal_diagnose(const struct unseal *u, const uint64_t *words,
 				  uint32_t nr, uint32_t size);

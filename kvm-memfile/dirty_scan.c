@@ -299,7 +299,9 @@ static int scanner(struct scan *s)
 
 		if (seq != s->source->done)
 			carry_out(s, seq);
-		/* Without a heartbeat the recorder knows that QEMU has ended. */
+		/*
+		 * Without a heartbeat the recorder knows that QEMU has ended.
+		 */
 		if (is_due(s) && harvest(s, NULL))
 			return 1;
 		tell(s);
@@ -326,7 +328,9 @@ static void scanner_keep(struct scan *s)
 	close_range(6, ~0U, 0);
 }
 
-/* Twice, so that it is nobody's child: who opens may end before the recorder. */
+/*
+ * Twice, so that it is nobody's child: who opens may end before the recorder.
+ */
 static int scanner_start(struct scan *s, struct xf_err *err)
 {
 	pid_t pid = fork();
@@ -346,7 +350,9 @@ static int scanner_start(struct scan *s, struct xf_err *err)
 
 /* ---- the source ---- */
 
-/* Without CONFIG_MEM_SOFT_DIRTY bit 55 is 0 for a page that was just written. */
+/*
+ * Without CONFIG_MEM_SOFT_DIRTY bit 55 is 0 for a page that was just written.
+ */
 static bool kernel_has_it(void)
 {
 	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

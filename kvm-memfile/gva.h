@@ -40,8 +40,8 @@ int gva_translate(const struct gva *g, uint64_t addr, uint64_t *ret_gpa,
 		  uint64_t *ret_run, struct xf_err *err);
 
 /*
- * How many bytes from @addr on, up to the end of its page, the kernel can execute; 0:
- * not even one.
+ * How many bytes from @addr on, up to the end of its page, the kernel can
+ * execute; 0: not even one.
  */
 uint64_t gva_code_run(const struct gva *g, uint64_t addr);
 

@@ -113,8 +113,9 @@ bool mailbox_is_halted(const struct mailbox *mb);
 
 /*
  * Its first page has the addresses of functions that a START of ours has put
- * there, and zeros behind: it is still the mailbox, or the one that a snapshot has
- * brought back. A kernel that has booted since makes something else of the page.
+ * there, and zeros behind: it is still the mailbox, or the one that a snapshot
+ * has brought back. A kernel that has booted since makes something else of the
+ * page.
  */
 bool mailbox_is_ours(const struct mailbox *mb);
 

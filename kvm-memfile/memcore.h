@@ -2,9 +2,9 @@
 /*
  * memcore -- guest memory in an ELF core, as QEMU's dump-guest-memory writes.
  *
- * Its segments say which bytes of the file are which guest-physical memory. They
- * lie at any offset, and what reads guest memory maps pages: so they are copied
- * into a file without a name, less pages of zeros.
+ * Its segments say which bytes of the file are which guest-physical memory.
+ * They lie at any offset, and what reads guest memory maps pages: so they are
+ * copied into a file without a name, less pages of zeros.
  */
 #ifndef XF_MEMCORE_H
 #define XF_MEMCORE_H

@@ -5,7 +5,7 @@
  *	_cleanup_(pages_deinit) struct pages p = PAGES_INIT;
  *
  *	pages_init(&p, &space, &layout);
- *	pages_add(&p, gpa, len, addr, XFT_PAGE_TEXT, NULL);	the kernel's parts
+ *	pages_add(&p, gpa, len, addr, XFT_PAGE_TEXT, NULL);	its parts
  *	pages_seal(&p);
  *	pages_ask(&p, gpa, &what);
  *
@@ -94,7 +94,8 @@ struct pages {
 	uint32_t virtual;	/* pages whose place was looked up for them */
 	struct pages_stack *stack; /* owned; by gpa */
 	size_t nr_stacks, cap_stacks;
-	uint64_t *site;		/* owned; run-time addresses, sorted once sealed */
+	uint64_t *site;		/* owned; run-time addresses,
+				 * sorted once sealed */
 	size_t nr_sites, cap_sites;
 	uint64_t stacks_ns;	/* when they were looked for */
 	struct pages_cache {
@@ -116,8 +117,8 @@ void pages_deinit(struct pages *p);
 void pages_add(struct pages *p, uint64_t gpa, uint64_t len, uint64_t value,
 	       enum xft_page_type type, const char *name);
 /*
- * The same for guest-virtual memory, which lies in pages here and there. What is
- * beyond PAGES_MAX_VIRTUAL is left out: more than the modules of any kernel.
+ * The same for guest-virtual memory, which lies in pages here and there. What
+ * is beyond PAGES_MAX_VIRTUAL is left out: more than the modules of any kernel.
  */
 void pages_add_virtual(struct pages *p, uint64_t addr, uint64_t len,
 		       uint64_t value, enum xft_page_type type,

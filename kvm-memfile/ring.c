@@ -153,7 +153,9 @@ static int look_at_head(struct ring *r, uint64_t *ret_head, struct xf_err *err)
 	uint64_t head = shared_load(r->head);
 
 	if (head % 8 || head < r->seen_head || head > INT64_MAX) {
-		/* A guest that is set back to an earlier state looks like it. */
+		/*
+		 * A guest that is set back to an earlier state looks like it.
+		 */
 		if (r->seal && !r->rewound) {
 			r->bad++;
 			add_fault(r, r->pos >> r->sub_shift, UNSEAL_TRUNCATED);

@@ -14,9 +14,9 @@
  *		...			// dst holds rc records, still masked
  *	}
  *
- * The records of a sealed ring are verified as well: ring_seal() says that it is
- * one. What is no record of the guest's ends the span early, and is the caller's
- * to keep as evidence.
+ * The records of a sealed ring are verified as well: ring_seal() says that it
+ * is one. What is no record of the guest's ends the span early, and is the
+ * caller's to keep as evidence.
  *
  * The copy is the caller's, so that records go from guest RAM to where they
  * stay in one step. Layout and protocol: abi/xft_abi.h.
@@ -56,7 +56,8 @@ struct ring {
 	uint32_t nr_subs;
 	uint64_t pos;		/* next byte to read; never wraps */
 	uint64_t seen_head;	/* newest head: it must not run backwards */
-	uint64_t reopened;	/* newest sub-buffer that a header, not head, told of */
+	uint64_t reopened;	/* newest sub-buffer that a
+				 * header, not head, told of */
 	uint64_t records;	/* accepted or lost: those before pos */
 	uint64_t accepted;
 	uint64_t lost;		/* overwritten before we came */
@@ -81,7 +82,8 @@ struct ring_span {
 	uint64_t base_tsc;
 	uint64_t records_before; /* in this ring, before this sub-buffer */
 	uint32_t epoch;
-	bool whole;		/* nothing is added to the sub-buffer any more */
+	bool whole;		/* nothing is added to the
+				 * sub-buffer any more */
 	/* By ring_accept(), in a sealed ring: */
 	uint32_t bad_len;	/* bytes behind len that are not the guest's */
 	enum unseal_fault fault;

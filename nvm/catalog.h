@@ -20,7 +20,8 @@ struct catalog_entry {
 	uint32_t slot;
 	uint8_t kind;		/* enum store_kind */
 	bool finished;
-	bool damaged;		/* does not fit its checksum; the rest is doubtful */
+	bool damaged;		/* does not fit its checksum;
+				 * the rest is doubtful */
 	uint64_t bytes;		/* committed */
 	uint64_t created_ns;	/* CLOCK_REALTIME */
 	uint64_t id;

@@ -7,9 +7,9 @@
  * needs no repair at all: what it leaves is used again by itself, or is found
  * here as space that nobody uses. Traces that are being written are left alone.
  *
- * Who has no better copy may have the rest salvaged: damaged chunks are taken out
- * of traces, entries that cannot be read get a new name or, if nothing in them
- * can, are removed.
+ * Who has no better copy may have the rest salvaged: damaged chunks are taken
+ * out of traces, entries that cannot be read get a new name or, if nothing in
+ * them can, are removed.
  */
 #ifndef XF_CHECK_H
 #define XF_CHECK_H

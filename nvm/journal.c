@@ -293,10 +293,11 @@ static int walk(const struct journal *j, uint64_t *pos, struct xf_err *err)
 
 /*
  * The word for what is synced is damaged; a wrong one would have what follows
- * it cut off. Without a writer no more is synced than committed; and where a walk
- * that ended at @pos should have gone on, there are good chunks up to the end,
- * but none that ends at the word. What this cannot find is a word that happens to
- * say where a chunk of an earlier era begins: power loss may have left that.
+ * it cut off. Without a writer no more is synced than committed; and where a
+ * walk that ended at @pos should have gone on, there are good chunks up to the
+ * end, but none that ends at the word. What this cannot find is a word that
+ * happens to say where a chunk of an earlier era begins: power loss may have
+ * left that.
  */
 static bool is_synced_wrong(const struct journal *j, uint64_t pos)
 {
@@ -834,8 +835,8 @@ static int blank_out(struct journal *j, struct journal_salvage *ret,
 }
 
 /*
- * Behind what is synced the first damaged chunk is the end, which is no damage. But
- * one that is whole may refer to an object that is not.
+ * Behind what is synced the first damaged chunk is the end, which is no damage.
+ * But one that is whole may refer to an object that is not.
  */
 static int blank_out_unsynced(struct journal *j, struct journal_salvage *ret,
 			      struct xf_err *err)

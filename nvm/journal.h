@@ -3,7 +3,7 @@
  * journal -- the contents of a trace: append, then commit.
  *
  *	journal_create(&j, &store, name, err);
- *	p = journal_reserve(&j, max, err);	room for max bytes, to be read at p
+ *	p = journal_reserve(&j, max, err);	room for max bytes, read at p
  *	journal_write(&j, 0, data, len);	into it
  *	journal_add(&j, type, len);		now it is a chunk of len bytes
  *	journal_commit(&j, err);		now it survives
@@ -131,15 +131,16 @@ void journal_sync_end(struct journal *j, struct journal_sync *s, int rc);
 int journal_finish(struct journal *j, struct xf_err *err);
 
 struct journal_chunk {
-	uint64_t pos;		/* of what comes next, in bytes of the journal */
+	uint64_t pos;		/* of what comes next, in
+				 * bytes of the journal */
 	uint32_t type;
 	const void *data;	/* in the store, 16-byte aligned */
 	size_t len;		/* bytes */
 };
 
 /*
- * Walk: the one before, or a zeroed one, becomes the next chunk. Returns 1, or 0
- * at the end, -EBADMSG when a chunk fails its checksum, -EIO.
+ * Walk: the one before, or a zeroed one, becomes the next chunk. Returns 1, or
+ * 0 at the end, -EBADMSG when a chunk fails its checksum, -EIO.
  */
 int journal_next(const struct journal *j, struct journal_chunk *c,
 		 struct xf_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * layout -- what lies on the media of a store; xftrace-store(5) says it in full.
+ * layout -- what lies on the media of a store; xftrace-store(5) says it in
+ * full.
  *
  * Little-endian, fixed widths, no pointers: places are offsets from the
  * beginning of the file. A store is
@@ -66,7 +67,8 @@ struct store_head {
  */
 struct store_entry {
 	uint64_t state;
-	uint64_t committed;	/* bytes of chunks that count | COMMIT_ORDERED */
+	uint64_t committed;	/* bytes of chunks that
+				 * count | COMMIT_ORDERED */
 	uint64_t synced;	/* bytes that msync() has put on the media */
 	uint64_t created_ns;	/* CLOCK_REALTIME */
 	uint64_t id;		/* random; in the checksum of each chunk */
@@ -85,7 +87,8 @@ struct store_entry {
 
 enum store_kind {
 	STORE_TRACE = 1,
-	STORE_DRAFT,	/* a trace in the making, nobody's once its writer died */
+	STORE_DRAFT,	/* a trace in the making, nobody's
+			 * once its writer died */
 	STORE_SHARED,	/* freed when no trace and no draft refers to it */
 };
 
@@ -97,7 +100,9 @@ enum store_kind {
 #define COMMIT_ORDERED 1ULL
 #define COMMIT_BYTES(word) ((word) & ~15ULL)
 
-/* map[]: 0, or 1 + slot of the owner and the how manieth of its blocks it is. */
+/*
+ * map[]: 0, or 1 + slot of the owner and the how manieth of its blocks it is.
+ */
 #define MAP_WORD(slot, nth) ((uint64_t)(nth) << 32 | ((slot) + 1))
 #define MAP_OWNER(word)	    ((uint32_t)(word)) /* 1 + slot */
 #define MAP_NTH(word)	    ((uint32_t)((word) >> 32))

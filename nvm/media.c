@@ -102,7 +102,9 @@ static int watch(struct media *m, struct xf_err *err)
 	return xf_fail(err, -EMFILE, "%s: too many stores are open", m->path);
 }
 
-/* Only what is mapped with DAX takes MAP_SYNC; libpmem knows it by that, too. */
+/*
+ * Only what is mapped with DAX takes MAP_SYNC; libpmem knows it by that, too.
+ */
 static void *map_to_read(int fd, size_t len, int *pmem)
 {
 	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd,

@@ -59,7 +59,9 @@ struct media {
  */
 int media_create(struct media *m, const char *path, uint64_t len, bool thin,
 		 struct xf_err *err);
-/* -EBADMSG: no regular file, or empty. Only a writer needs the right to write. */
+/*
+ * -EBADMSG: no regular file, or empty. Only a writer needs the right to write.
+ */
 int media_open(struct media *m, const char *path, bool writable,
 	       struct xf_err *err);
 /* Harmless on a zeroed struct. */

@@ -6,8 +6,9 @@
  *
  * KVM tells only the process that owns the VM which pages were written. So this
  * library stands between an unmodified QEMU and its ioctl()s, has KVM log, and
- * tells the recorder through FILE (abi/xft_dirty.h). A QEMU plugin would be loaded
- * under KVM as well, but could not stand there: QEMU's calls are bound by then.
+ * tells the recorder through FILE (abi/xft_dirty.h). A QEMU plugin would be
+ * loaded under KVM as well, but could not stand there: QEMU's calls are bound
+ * by then.
  *
  * The log is ours. Where KVM has a dirty ring for each vCPU we take that, else
  * the bitmap. QEMU is told that KVM has neither ring nor manual clearing, and
@@ -19,10 +20,11 @@
  * written in between, and if it was written at other times there, that is not
  * told apart.
  *
- * Everything is done under one lock, most of it by the thread of keeper(). A vCPU
- * takes the lock only when its ring is full. No memory is allocated then.
+ * Everything is done under one lock, most of it by the thread of keeper(). A
+ * vCPU takes the lock only when its ring is full. No memory is allocated then.
  *
- * $XFTRACE_DIRTY_RING is the number of entries of KVM's rings, 0 for the bitmap.
+ * $XFTRACE_DIRTY_RING is the number of entries of KVM's rings, 0 for the
+ * bitmap.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -72,7 +74,8 @@ struct slot {
 	bool logged;		/* KVM logs it, for QEMU or for us */
 	uint64_t *found;	/* bitmaps: from KVM, not reported yet; */
 	uint64_t *clear;	/* to be cleared in KVM; */
-	uint64_t *owed;		/* not given to QEMU yet, if it asked for that */
+	uint64_t *owed;		/* not given to QEMU yet,
+				 * if it asked for that */
 };
 
 struct vcpu {

@@ -119,7 +119,10 @@ int out_watch(struct out *o)
 	if (in_page % sizeof(uint64_t))
 		return -EFAULT;
 	if (hva) {
-		/* A second mapping of what is shared; ours however QEMU goes on. */
+		/*
+		 * A second mapping of what is shared; ours however QEMU goes
+		 * on.
+		 */
 		page = mremap((void *)(uintptr_t)(hva - in_page), 0, XFTD_PAGE,
 			      MREMAP_MAYMOVE);
 		if (page == MAP_FAILED)

@@ -72,7 +72,9 @@ void out_lose(struct out *o, uint64_t nr);
 /* @all: nothing that was logged before out_begin() is left. */
 void out_end(struct out *o, bool all);
 
-/* Wait for room, but not long, and not again for a recorder that stands still. */
+/*
+ * Wait for room, but not long, and not again for a recorder that stands still.
+ */
 void out_wait(struct out *o);
 
 uint64_t out_now(void);

@@ -2,7 +2,7 @@
 /*
  * dirty_tcg -- a plugin for QEMU's emulator that tells which pages are written.
  *
- *	qemu-system-x86_64 -plugin /usr/local/lib/xftrace/dirty_tcg.so,dirty=PATH
+ *	qemu-system-x86_64 -plugin PREFIX/lib/xftrace/dirty_tcg.so,dirty=PATH
  *
  * QEMU calls on_store() for every store of a guest instruction, after it was
  * done and on the vCPU's thread, so what is told is exact: page, instruction,
@@ -71,7 +71,8 @@ struct vcpu {
 	uint64_t pos;		/* of the trace ring, when round began */
 	uint64_t stuck;		/* tail when the ring was full for too long */
 	uint8_t *told;		/* a bit for each page of RAM, this round */
-	uint64_t log[PML_ENTRIES]; /* the pages whose bits are set, unless ... */
+	uint64_t log[PML_ENTRIES]; /* the pages whose bits
+				    * are set, unless ... */
 	uint32_t nr_log;	/* ... this exceeds it: then there are more */
 	const uint64_t *head;	/* trace ring's, our mapping; NULL: none */
 	struct xftd_out *out;

@@ -280,9 +280,10 @@ static bool same_caller(struct graph *g, uint64_t a, uint64_t b)
 }
 
 /*
- * What must be over, as @r begins as far out. If nothing was lost, then the task
- * is: it ended in there, and @r is of another one that was given its pid. But a
- * single call as deep as @r may be about to return, and have been interrupted.
+ * What must be over, as @r begins as far out. If nothing was lost, then the
+ * task is: it ended in there, and @r is of another one that was given its pid.
+ * But a single call as deep as @r may be about to return, and have been
+ * interrupted.
  */
 static void close_over(struct graph *g, struct task_state *t,
 		       const struct record *r)

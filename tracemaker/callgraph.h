@@ -21,9 +21,9 @@
 #include "emit.h"
 
 /*
- * Draw all sessions of @t, which learn what could be verified of them. The totals
- * in the header are known from a first pass that emits nothing. Returns 0, or the
- * error of the sink or its next().
+ * Draw all sessions of @t, which learn what could be verified of them. The
+ * totals in the header are known from a first pass that emits nothing. Returns
+ * 0, or the error of the sink or its next().
  */
 int callgraph_draw(const struct trace *t, const struct emit_ops *ops,
 		   struct sink *sink, struct call_stats *ret_stats,

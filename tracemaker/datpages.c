@@ -18,7 +18,7 @@
 #define TIME_MAX     ((1ull << TIME_BITS) - 1)
 #define SMALL_MAX    (28 * 4)	/* longer records have their length in a word */
 #define TYPE_LONG    0
-#define TYPE_EXTEND  30		/* more time: a word with what 27 bits cannot hold */
+#define TYPE_EXTEND  30		/* time that has no room in 27 bits: a word */
 #define EXTEND_MAX   ((1ull << (TIME_BITS + 32)) - 1)
 
 /* In the word with the bytes of data. */

@@ -9,7 +9,7 @@
  *
  *	struct datpages d = { .beside = "trace.dat" };
  *
- *	p = datpages_put(&d, cpu, ns, len);	one for each record; fill it at once
+ *	p = datpages_put(&d, cpu, ns, len);	for each record; fill it at once
  *	datpages_lost(&d, cpu, nr);
  *	datpages_flush(&d);
  *	...				d.cpu[] tells how much there is

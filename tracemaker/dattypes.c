@@ -211,8 +211,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * All of them, sorted, and a NULL. An event that is recorded may be there twice,
- * a second time as what describes a system call: that has no records.
+ * All of them, sorted, and a NULL. An event that is recorded may be there
+ * twice, a second time as what describes a system call: that has no records.
  */
 static struct dattype **sorted(const struct dattypes *t)
 {

@@ -32,7 +32,8 @@ struct dattypes {
 	struct dattype **all;	/* owned, as they came */
 	uint32_t nr;
 	uint16_t by_id[DATTYPES_IDS]; /* 1 + index; 0: no such event */
-	struct tep *own;	/* owned; descriptions that are not the guest's */
+	struct tep *own;	/* owned; descriptions that
+				 * are not the guest's */
 };
 
 /* @f is borrowed. Descriptions that formats_init() left out are left out. */

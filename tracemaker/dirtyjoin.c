@@ -12,7 +12,9 @@
 #define PAGE_OF(addr) ((addr) & ~4095ull)
 /* Different things that a comment names. */
 #define MAX_NAMED 6
-/* From a function's beginning to the end of its ftrace site: ENDBR and a call. */
+/*
+ * From a function's beginning to the end of its ftrace site: ENDBR and a call.
+ */
 #define SITE_MAX 8
 
 static const char *const type_names[XFT_NR_PAGE_TYPES] = {
@@ -104,9 +106,9 @@ static bool is_tracer_function(const struct name *n)
 }
 
 /*
- * The kernel patches code through a second mapping of it, with memcpy(). What it
- * patches so are functions' first bytes and ftrace's own code, in order to trace,
- * and its static branches and calls.
+ * The kernel patches code through a second mapping of it, with memcpy(). What
+ * it patches so are functions' first bytes and ftrace's own code, in order to
+ * trace, and its static branches and calls.
  */
 static bool is_patch_site(const struct trace_dirty_record *rec,
 			  struct names *names)

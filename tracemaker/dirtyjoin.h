@@ -68,7 +68,9 @@ bool dirtyjoin_next(struct dirtyjoin *j, uint32_t cpu, uint64_t pos,
 /* Was every page of it told at the very store? Also if there are none. */
 bool dirty_is_exact_session(const struct trace *t,
 			    const struct trace_session *s);
-/* When the first one was told; vCPUs are only about in step. 0: there is none. */
+/*
+ * When the first one was told; vCPUs are only about in step. 0: there is none.
+ */
 uint64_t dirty_first_ns(const struct trace *t, const struct trace_session *s);
 /* Were pages recorded at all? */
 bool dirty_is_in_session(const struct trace *t, const struct trace_session *s);

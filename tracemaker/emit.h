@@ -3,8 +3,9 @@
  * emit -- what an output format implements.
  *
  * callgraph calls begin, then enter, leave, event, host_event and lost in order
- * of time, then end, once for each session. An emitter neither sorts nor filters; it writes
- * through buf or json into the sink, which hands full buffers on.
+ * of time, then end, once for each session. An emitter neither sorts nor
+ * filters; it writes through buf or json into the sink, which hands full
+ * buffers on.
  *
  * Every enter has its leave, after those of all calls inside it; a leave
  * without an enter is marked CALL_HEADLESS.
@@ -98,7 +99,8 @@ struct sink {
 	int fd;
 	int failed;		/* -errno of the first write that failed */
 	const char *beside;	/* temporary files go here: io_open_unnamed() */
-	const void *arg;	/* what the format is told by its user, or NULL */
+	const void *arg;	/* what the format is told
+				 * by its user, or NULL */
 	/* All was written: go on with the file of the next session. */
 	int (*next)(struct sink *s, struct xf_err *err);
 };

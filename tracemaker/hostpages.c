@@ -107,7 +107,9 @@ static bool take(struct hostpages *h, const void **ret_data, uint32_t *ret_len)
 
 	switch (kind) {
 	case PADDING:
-		/* Without a time it fills the page; else an event was undone. */
+		/*
+		 * Without a time it fills the page; else an event was undone.
+		 */
 		if (!delta) {
 			c->p = c->end;
 			return false;

@@ -185,8 +185,8 @@ static bool decode_host(struct merge *m, struct merge_stream *s,
 }
 
 /*
- * Unseal the next record into room that lasts as long as buf[@slot]. Returns the
- * words it takes where it stands.
+ * Unseal the next record into room that lasts as long as buf[@slot]. Returns
+ * the words it takes where it stands.
  */
 static uint32_t unseal_next(struct merge_stream *s, unsigned int slot,
 			    const uint64_t **ret_p)

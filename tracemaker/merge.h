@@ -3,8 +3,8 @@
  * merge -- the records of one session in one order, the host's among them.
  *
  * The records of one ring keep the order in which they were written, and so do
- * those of one CPU of the host; between them the time stamp decides. Memory does
- * not grow with the trace.
+ * those of one CPU of the host; between them the time stamp decides. Memory
+ * does not grow with the trace.
  *
  *	merge_init(&m, trace, session);
  *	while (merge_next(&m, &rec))
@@ -41,7 +41,8 @@ struct record {
 	uint8_t type;		/* enum xft_type; other types are left out */
 	uint8_t context;	/* enum xft_context */
 	uint8_t depth;
-	char comm[17];		/* as the guest gave it: escape before printing */
+	char comm[17];		/* as the guest gave it:
+				 * escape before printing */
 };
 
 struct merge_stream;
@@ -52,13 +53,15 @@ struct merge {
 	struct hostclock clock;
 	struct merge_stream **heap;	/* by the time of their next record */
 	size_t nr;			/* streams that are not at their end */
-	uint64_t limit;			/* earliest record of all but the first */
+	uint64_t limit;			/* earliest record of
+					 * all but the first */
 	uint64_t records;		/* read so far, TASK records included */
 	uint64_t lost;			/* missing so far */
 	uint64_t bad_spans;		/* left out: damaged, or no key */
 	uint64_t verified;		/* sealed records, among these */
 	bool is_ringless;		/* a ring has nothing but faults */
-	uint64_t seek;			/* what unseal_open() may still leave out */
+	uint64_t seek;			/* what unseal_open() may
+					 * still leave out */
 	struct merge_stream *last;	/* the one that rec came from */
 	size_t nr_streams;
 };
@@ -71,8 +74,8 @@ void merge_deinit(struct merge *m);
 bool merge_next(struct merge *m, const struct record **ret_rec);
 
 /*
- * Up to this TSC all sealed records are good, when all were read; 0: a ring has a
- * fault and no good one before it.
+ * Up to this TSC all sealed records are good, when all were read; 0: a ring has
+ * a fault and no good one before it.
  */
 uint64_t merge_sound_tsc(const struct merge *m);
 

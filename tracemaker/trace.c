@@ -249,7 +249,9 @@ static int add_evidence(struct trace *t, const void *data, size_t len,
 	return 0;
 }
 
-/* Rings are few and spans come in bursts of one ring: look at the last first. */
+/*
+ * Rings are few and spans come in bursts of one ring: look at the last first.
+ */
 static struct trace_ring *find_ring(struct trace *t, const struct trace_span *s)
 {
 	for (size_t i = t->nr_rings; i-- > 0;) {

@@ -43,19 +43,22 @@ enum trace_chunk {
 	TRACE_END,	/* JSON: how recording ended, totals, "first_gap": the
 			 * "session", "cpu" and "tsc" of a record soon behind
 			 * those that were the first to be missing */
-	TRACE_NOTE,	/* JSON: something that happened: "text", a sentence, and
-			 * for what a check must know, "what", see below, and
-			 * if that has a time, its "session" and "tsc". A
-			 * session that ended with its guest may have "overwritten":
-			 * faults by name, so many of the EVIDENCE are none */
+	TRACE_NOTE,	/* JSON: something that happened: "text", a sentence,
+			 * and for what a check must know, "what", see below,
+			 * and if that has a time, its "session" and "tsc". A
+			 * session that ended with its guest may have
+			 * "overwritten": faults by name, so many of the
+			 * EVIDENCE are none */
 	TRACE_EVENTS,	/* JSON: what events look like: {"events": [{"system",
 			 * "format"}]}, formats as in tracefs, with the ids that
 			 * the records have */
 	TRACE_HOST,	/* JSON: the session's vCPUs on the host, and what
 			 * events of the host look like: see hostpages.h */
 	TRACE_HOST_PAGE, /* struct trace_host_page, then what it holds */
-	TRACE_MODULES,	/* symtab_pack(): added to SYMBOLS, with KASLR's slide */
-	TRACE_SEED,	/* struct trace_seed: the session's records are sealed */
+	TRACE_MODULES,	/* symtab_pack(): added to
+			 * SYMBOLS, with KASLR's slide */
+	TRACE_SEED,	/* struct trace_seed: the
+			 * session's records are sealed */
 	TRACE_EVIDENCE,	/* struct trace_span, then bytes that stood there and
 			 * could not be unsealed; its fault says why */
 	TRACE_DIRTY,	/* struct trace_dirty, then its records */
@@ -65,11 +68,11 @@ enum trace_chunk {
 };
 
 /* "what" of a NOTE. */
-#define TRACE_NOTE_SILENCE "silence"	/* the guest stopped without being asked */
-#define TRACE_NOTE_HIDDEN  "hidden"	/* "module" has left the list of modules only */
+#define TRACE_NOTE_SILENCE "silence"	/* it stopped without being asked */
+#define TRACE_NOTE_HIDDEN  "hidden"	/* "module" left the list, no more */
 #define TRACE_NOTE_LIVEPATCH "live-patch" /* "module" is one */
 #define TRACE_NOTE_STILL   "still"	/* it did nothing at all for a while */
-#define TRACE_NOTE_PART	   "part"	/* it may have done what was not recorded */
+#define TRACE_NOTE_PART	   "part"	/* more than this may have been done */
 
 /* A key of the Klog. */
 struct trace_key {
@@ -125,7 +128,8 @@ struct trace_host_page {
 /* Pages that a vCPU has written, in the order in which that was noticed. */
 struct trace_dirty {
 	uint32_t session;
-	uint32_t vcpu;		/* of the host; the guest's CPU of this number */
+	uint32_t vcpu;		/* of the host; the guest's
+				 * CPU of this number */
 	uint32_t source;	/* enum xftd_kind */
 	uint32_t nr;		/* records that follow */
 	uint64_t lost;		/* by all vCPUs, since the session began */
@@ -167,8 +171,8 @@ struct trace_session {
 	struct trace_seed *seed; /* owned; NULL: not sealed, or key unknown */
 	uint64_t evidence[UNSEAL_FAULTS]; /* EVIDENCE chunks; KEYLESS: spans of
 				 * a sealed session without a seed */
-	struct trace_fault *faults; /* owned; the first of these of each ring, in
-				 * the order in which they were found */
+	struct trace_fault *faults; /* owned; the first of these of each ring,
+				 * in the order in which they were found */
 	size_t nr_faults;
 	json_t *names;		/* array of strings, or NULL */
 	size_t *ring;		/* indexes into trace.rings */
@@ -205,7 +209,8 @@ struct trace_writer {
 };
 
 struct trace {
-	json_t *meta;		/* of the first session; never NULL when sealed */
+	json_t *meta;		/* of the first session;
+				 * never NULL when sealed */
 	json_t *end;		/* NULL: recording did not end properly */
 	json_t *notes;		/* array of objects */
 	struct trace_session *sessions;
@@ -237,8 +242,8 @@ const uint64_t *trace_key(const struct trace *t, uint32_t session,
 
 /*
  * In a line, what the seal of @s tells: "sealed, 12 records verified, all up to
- * 0.000345 s", what was done to others, and where first; "sealed, key unknown"; or
- * "xor". callgraph has gone through it.
+ * 0.000345 s", what was done to others, and where first; "sealed, key unknown";
+ * or "xor". callgraph has gone through it.
  */
 void trace_tell_seal(const struct trace_session *s, struct buf *b);
 /*
@@ -255,7 +260,9 @@ static inline uint64_t trace_ticks_ns(uint64_t ticks, uint32_t khz)
 	return (unsigned __int128)ticks * 1000000 / khz;
 }
 
-/* Where @tsc is on the pictures' time line, which begins with the first record. */
+/*
+ * Where @tsc is on the pictures' time line, which begins with the first record.
+ */
 uint64_t trace_time_ns(const struct trace_session *s, uint64_t tsc);
 
 /* The first of @s->faults in that ring, or NULL. */

@@ -9,8 +9,9 @@
 #include "err.h"
 
 /*
- * Run it; what it prints goes to our stdout and stderr. Returns its exit status,
- * however long it takes. -ECONNRESET: the guest went away or was rebooted.
+ * Run it; what it prints goes to our stdout and stderr. Returns its exit
+ * status, however long it takes. -ECONNRESET: the guest went away or was
+ * rebooted.
  */
 int agent_run(const char *socket, const char *command, struct xf_err *err);
 

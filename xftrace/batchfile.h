@@ -8,7 +8,8 @@
  *	run = cat /etc/passwd # this is still the command
  *
  * A line is NAME = VALUE, up to its end; blanks around both are left out. Lines
- * that are empty or begin with # are skipped. The first other line is the version.
+ * that are empty or begin with # are skipped. The first other line is the
+ * version.
  */
 #ifndef XF_BATCHFILE_H
 #define XF_BATCHFILE_H
@@ -18,9 +19,9 @@
 #define BATCHFILE_MAX (1u << 20)
 
 /*
- * Set the options of @u that @text names; it is written to, and must stay as long
- * as they are used. A 0 byte follows its @len bytes. OPT_MISUSE: the sentence
- * begins with line and column.
+ * Set the options of @u that @text names; it is written to, and must stay as
+ * long as they are used. A 0 byte follows its @len bytes. OPT_MISUSE: the
+ * sentence begins with line and column.
  */
 int batchfile_parse(char *text, size_t len, const struct usage *u,
 		    struct xf_err *err);

@@ -14,10 +14,10 @@
 
 /*
  * Complete the trace of the guest whose RAM is in @file: a copy of it, byte for
- * byte, or an ELF core that QEMU's dump-guest-memory wrote. The control block in
- * it tells which trace that is; @name: only this one will do. -ENOENT: no trace
- * has its keys. -EBUSY: it is still being recorded. -EPERM: others may read the
- * file, and @allow_open is not set.
+ * byte, or an ELF core that QEMU's dump-guest-memory wrote. The control block
+ * in it tells which trace that is; @name: only this one will do. -ENOENT: no
+ * trace has its keys. -EBUSY: it is still being recorded. -EPERM: others may
+ * read the file, and @allow_open is not set.
  *
  * Frees nothing and is not for a guest that runs. *@ret_name is malloc()ed.
  */

@@ -45,7 +45,9 @@ static int read_file(const struct usage *u, const char *path, struct buf *text,
 	return rc ? xf_fail(err, rc, "%s:%s", path, why.msg) : 0;
 }
 
-/* What is said beside the file holds: it is taken once to find it, once more. */
+/*
+ * What is said beside the file holds: it is taken once to find it, once more.
+ */
 static int read_options(struct job *j, const struct usage *u, int argc,
 			char **argv, struct buf *text, struct xf_err *err)
 {

@@ -142,7 +142,9 @@ json_t *dirtytrace_status(const struct dirtytrace *dt)
 			 (json_int_t)dt->harvests);
 }
 
-/* The number of a name, which is stored with the next chunk; 0: no more room. */
+/*
+ * The number of a name, which is stored with the next chunk; 0: no more room.
+ */
 static uint32_t number_of(struct dirtytrace *dt, const char *text)
 {
 	uint32_t hash = 2166136261;	/* FNV-1a */

@@ -41,7 +41,8 @@ struct dirtytrace {
 	struct trace_dirty_record *room; /* owned */
 	uint32_t sub_shift[XFTD_MAX_VCPUS];
 	uint64_t next_harvest_ns;
-	uint64_t next_learn_ns;	/* QEMU is not asked before, if it was in vain */
+	uint64_t next_learn_ns;	/* QEMU is not asked before,
+				 * if it was in vain */
 	uint64_t records;
 	uint64_t harvests;	/* asked for by us, and done */
 	uint64_t lost_before;	/* by earlier users of the source */

@@ -17,8 +17,8 @@ int draw_format(const char *name, const struct emit_ops **ret,
 		struct xf_err *err);
 
 /*
- * Draw what is in @j into @path ("-": standard output). A file appears whole or not
- * at all. Of a binary format there is one for each session: the second of
+ * Draw what is in @j into @path ("-": standard output). A file appears whole or
+ * not at all. Of a binary format there is one for each session: the second of
  * trace.dat is trace.2.dat.
  *
  * -EBADMSG: no trace, or damaged. -EINVAL: standard output cannot take it.

@@ -13,9 +13,10 @@
 #include "trace.h"
 
 /*
- * Read what there is, at most about one lap: a guest that writes faster must not
- * keep us here. Stretches that are damaged or overwritten meanwhile are left
- * out, and counted in @ring; if it is sealed they are kept, as evidence. -ENOSPC: the store takes no more.
+ * Read what there is, at most about one lap: a guest that writes faster must
+ * not keep us here. Stretches that are damaged or overwritten meanwhile are
+ * left out, and counted in @ring; if it is sealed they are kept, as evidence.
+ * -ENOSPC: the store takes no more.
  */
 int intake_ring(struct journal *j, struct ring *ring, const struct klog *keys,
 		uint32_t session, struct xf_err *err);

@@ -255,8 +255,9 @@ static int do_steps(struct job *j, struct xf_err *err)
 }
 
 /*
- * Whatever happened: the recording ends, then the guest. A recording whose guest
- * hangs ends once there is no guest; if that one is not ours to stop, without it.
+ * Whatever happened: the recording ends, then the guest. A recording whose
+ * guest hangs ends once there is no guest; if that one is not ours to stop,
+ * without it.
  */
 static void end_all(struct job *j)
 {

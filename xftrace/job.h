@@ -43,8 +43,8 @@ int job_run(struct job *j, struct xf_err *err);
 void job_deinit(struct job *j);
 
 /*
- * Of job_check.c: each runs in a process that can do no harm; what it finds, and
- * what keeps it from being made, is added to j->check.
+ * Of job_check.c: each runs in a process that can do no harm; what it finds,
+ * and what keeps it from being made, is added to j->check.
  */
 void job_check_memory(struct job *j);
 void job_check_trace(struct job *j);

@@ -29,8 +29,9 @@ static int write_result(const struct job *j, int verdict, struct xf_err *err)
 }
 
 /*
- * Results of earlier must not be taken for those of now; but what lies in a folder
- * that no batch has made is somebody's, such as all traces that there are.
+ * Results of earlier must not be taken for those of now; but what lies in a
+ * folder that no batch has made is somebody's, such as all traces that there
+ * are.
  */
 static int clear_output(const struct job *j, struct xf_err *err)
 {

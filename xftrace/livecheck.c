@@ -150,8 +150,8 @@ static int check_memory(const struct livecheck *l, struct findings *f,
 	if (rc)
 		return rc;
 	/*
-	 * In this order: a kernel that boots where the old one was runs, too, but
-	 * has not booted for as long as it takes to ask QEMU.
+	 * In this order: a kernel that boots where the old one was runs, too,
+	 * but has not booted for as long as it takes to ask QEMU.
 	 */
 	if (findings_verdict(&found) == VERDICT_FINDINGS &&
 	    (!target_runs_kernel(&l->t) || !image_has_booted(&g)))

@@ -9,10 +9,12 @@
  *	livecheck_run(&l, &checking);		again and again
  *
  * Its memory against the image of its kernel and, if it is being recorded, what
- * the recording has so far. The guest executes nothing for it and is not paused.
+ * the recording has so far. The guest executes nothing for it and is not
+ * paused.
  *
  * What was found out about its kernel, the image for one, is kept for the next
- * look, as long as that kernel's clock goes on. The guest may reboot in between.
+ * look, as long as that kernel's clock goes on. The guest may reboot in
+ * between.
  */
 #ifndef XF_LIVECHECK_H
 #define XF_LIVECHECK_H
@@ -35,14 +37,16 @@
 
 struct livecheck {
 	struct target t;	/* attached by the caller */
-	unsigned int boots;	/* kernels met so far; one more: it was rebooted */
+	unsigned int boots;	/* kernels met so far; one
+				 * more: it was rebooted */
 	/* livecheck.c's own */
 	bool known;		/* the rest is of the kernel that t has */
 	struct target_btf types;
 	struct kfile file;	/* closed: the host has none */
 	uint64_t jiffies;	/* at the last look */
 	uint64_t looked_ns;	/* our clock then */
-	const struct recorder *recorder; /* that says the guest traces functions */
+	const struct recorder *recorder; /* that says the guest
+					  * traces functions */
 };
 
 #define LIVECHECK_INIT                                                         \
@@ -52,8 +56,8 @@ struct livecheck {
 void livecheck_deinit(struct livecheck *l);
 
 /*
- * Add what is wrong with the memory of an attached guest. Not 0: nothing could be
- * told, which is added.
+ * Add what is wrong with the memory of an attached guest. Not 0: nothing could
+ * be told, which is added.
  */
 int livecheck_memory(struct livecheck *l, struct checking *c);
 

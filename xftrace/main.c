@@ -74,7 +74,10 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* With what does it end if it fails? Some tell with 1 that they found something. */
+/*
+ * With what does it end if it fails? Some tell with 1 that they found
+ * something.
+ */
 static int failed_status(const struct verb *v)
 {
 	return v->run == cmd_check || v->run == cmd_batch ||

@@ -5,12 +5,13 @@
  *	modwatch_begin(&w, t);			target_add_modules() was called
  *	if (modwatch_tick(&w, &pack))		every few milliseconds
  *		pack is a chunk TRACE_MODULES
- *	modwatch_end(&w, &names);		who has left the list, and is there
+ *	modwatch_end(&w, &names);		who left the list, and is there
  *	modwatch_deinit(&w);
  *
  * A module is unloaded and its memory given to others before a recording ends,
- * and its functions must have names all the same. So the kernel's list of modules
- * is looked at whenever its head moves. The guest executes nothing for it.
+ * and its functions must have names all the same. So the kernel's list of
+ * modules is looked at whenever its head moves. The guest executes nothing for
+ * it.
  */
 #ifndef XF_MODWATCH_H
 #define XF_MODWATCH_H

@@ -34,7 +34,8 @@ enum opt_type {
 	OPT_LIST,	/* struct opt_list: may be given again and again */
 	OPT_NUMBER,	/* uint64_t */
 	OPT_SIZE,	/* uint64_t bytes: 4096, 64K, 4M, 1G */
-	OPT_DURATION,	/* uint64_t ns: 10ms, 1s, 5m; a bare number is seconds */
+	OPT_DURATION,	/* uint64_t ns: 10ms, 1s, 5m;
+			 * a bare number is seconds */
 };
 
 /* Strings in the order in which they were given. */

@@ -32,7 +32,8 @@ struct recording_spec {
 	char *const *host_events; /* of the host, for the vCPUs */
 	size_t nr_host_events;
 	struct dirtytrace_wish dirty; /* pages that the guest writes */
-	bool keep_stock;	/* leave readable copies of events in the guest */
+	bool keep_stock;	/* leave readable copies of
+				 * events in the guest */
 	uint32_t max_depth;
 	bool no_args;		/* calls only, not what they were given */
 	uint32_t string_max;	/* bytes kept of a string argument */
@@ -52,7 +53,8 @@ struct plan {
 	struct target_events calls;	/* what describes traced system calls */
 	struct target_events graph;	/* the stock tracer's own */
 	struct mailbox_event *wants;	/* events, as the guest is told */
-	char *missing;			/* patterns that were left out, or NULL */
+	char *missing;			/* patterns that were
+					 * left out, or NULL */
 };
 
 /*

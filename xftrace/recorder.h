@@ -79,11 +79,11 @@ int recorder_attach(const struct recorder *r, struct target *t,
 		    struct xf_err *err);
 
 /*
- * What a killed recorder left: stop the guest, take what is in the rings. @guest
- * is attached, or NULL: it is looked for. @later is what will be written after
- * that, and nothing else can be then; NULL: the caller has seen to that, as there
- * are more recordings to be salvaged. It has to attach first, too: who is confined
- * cannot open RAM that has no name, but by way of QEMU's /proc.
+ * What a killed recorder left: stop the guest, take what is in the rings.
+ * @guest is attached, or NULL: it is looked for. @later is what will be written
+ * after that, and nothing else can be then; NULL: the caller has seen to that,
+ * as there are more recordings to be salvaged. It has to attach first, too: who
+ * is confined cannot open RAM that has no name, but by way of QEMU's /proc.
  */
 int recorder_salvage(const struct recorder *r, struct target *guest,
 		     const struct confine *later, struct xf_err *err);

@@ -207,8 +207,8 @@ static int change_key(struct recording *r, struct xf_err *err)
 }
 
 /*
- * The session's seed, in the same order; no key is changed later, as each record
- * has its own.
+ * The session's seed, in the same order; no key is changed later, as each
+ * record has its own.
  */
 static int make_seed(struct recording *r, struct xf_err *err)
 {
@@ -532,9 +532,9 @@ static bool is_beating(const struct recording *r)
 }
 
 /*
- * A guest that was set back must not seal, from its first instruction on. So this
- * is done again at each look: until QEMU has restored the last page, it may write
- * over the word. Steps are those of tests/model/rewind.pml.
+ * A guest that was set back must not seal, from its first instruction on. So
+ * this is done again at each look: until QEMU has restored the last page, it
+ * may write over the word. Steps are those of tests/model/rewind.pml.
  */
 static void brake(struct recording *r)
 {
@@ -613,9 +613,9 @@ static int wait_for_beat(struct wait *w, unsigned int timeout_ms,
 }
 
 /*
- * START was given up, failed, or was in vain (@started). The guest may get through in spite of that:
- * then it carries out the STOP that waits for it, whenever it comes to that. A
- * further request would take STOP's place.
+ * START was given up, failed, or was in vain (@started). The guest may get
+ * through in spite of that: then it carries out the STOP that waits for it,
+ * whenever it comes to that. A further request would take STOP's place.
  */
 static int undo(struct wait *w, int why, bool started, struct xf_err *err)
 {
@@ -660,7 +660,9 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	rc = rc ? rc : mailbox_request(&t->mb, XFT_CMD_PING, PING_TIMEOUT_MS,
 				       wait, arg, err);
 	rc = rc ? rc : mailbox_ctl(&t->mb, &t->ctl, err);
-	/* Rings that a host which gave up has left are not to be taken for new. */
+	/*
+	 * Rings that a host which gave up has left are not to be taken for new.
+	 */
 	if (!rc && t->ctl.state == XFT_STOPPED)
 		rc = mailbox_request(&t->mb, XFT_CMD_RELEASE, PING_TIMEOUT_MS,
 				     wait, arg, err);

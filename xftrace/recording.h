@@ -8,10 +8,10 @@
  *	recording_end(&r, reason, wait, arg, err);	stopped, drained
  *	recording_close(&r);
  *
- * Memory does not grow with the trace. Order that everything rests on: a key, or
- * the seed of all keys, is committed to the trace before the guest may use it;
- * records are copied once,
- * from guest RAM into the trace, checked there, and committed or thrown away.
+ * Memory does not grow with the trace. Order that everything rests on: a key,
+ * or the seed of all keys, is committed to the trace before the guest may use
+ * it; records are copied once, from guest RAM into the trace, checked there,
+ * and committed or thrown away.
  *
  * A recording whose process died is taken up with recording_resume(), which
  * goes on reading where the last commit ended.
@@ -61,11 +61,13 @@ struct recording {
 	size_t nr_rings;
 	struct hosttrace host;	/* if events of the host are wanted */
 	struct modwatch modules;
-	struct buf livepatches;	/* names that were noted, each with its 0 byte */
+	struct buf livepatches;	/* names that were noted,
+				 * each with its 0 byte */
 	struct dirtytrace dirty; /* if the guest's writes are */
 	struct recording_counts before;	/* of sessions that are over */
 	struct trace_span first_fault; /* that was seen; session 0: none was */
-	struct trace_span first_gap; /* the same; base_tsc: of a record behind */
+	struct trace_span first_gap; /* the same; base_tsc:
+				      * of a record behind */
 	uint64_t next_key_ns;	/* CLOCK_MONOTONIC */
 	uint64_t next_commit_ns;
 	uint64_t next_sync_ns;
@@ -73,10 +75,12 @@ struct recording {
 	uint64_t erasable_ns;	/* the longest that records lay uncopied */
 	uint64_t heartbeat;	/* the guest's, when last looked at */
 	uint64_t beat_ns;	/* when it was last seen to move */
-	struct recording_counts beat; /* what is bad there is of a guest that lived */
+	struct recording_counts beat; /* what is bad there is of
+				       * a guest that lived */
 	bool rewound;		/* the guest was set back to an earlier state */
 	unsigned int new_beats;	/* of its heart since then */
-	bool resumed;		/* somebody else began it: erasable_ns is not all */
+	bool resumed;		/* somebody else began it:
+				 * erasable_ns is not all */
 	bool starting;		/* the guest patches its functions */
 	bool tracing;
 	bool stopped;		/* tracing, but the hooks are gone */
@@ -136,7 +140,10 @@ void recording_abandon(struct recording *r, const char *what, const char *text);
 int recording_end(struct recording *r, const char *reason, mailbox_wait_fn wait,
 		  void *arg, struct xf_err *err);
 
-/* Put a sentence into the trace, for its header; @what: TRACE_NOTE_..., or NULL. */
+/*
+ * Put a sentence into the trace, for its header; @what: TRACE_NOTE_..., or
+ * NULL.
+ */
 void recording_note(struct recording *r, const char *what, const char *text);
 
 /* What a META chunk says of where its session's records came from. */

@@ -223,7 +223,10 @@ static void search_again(struct server *s, uint64_t now)
 	rc = target_find_module(s->t, 300, &why);
 	if (rc)
 		return;
-	/* It was set back to when it had another module: we record it, who else? */
+	/*
+	 * It was set back to when it had another module: we record it, who
+	 * else?
+	 */
 	if (s->t->ctl.state == XFT_TRACING) {
 		mailbox_halt(&s->t->mb);
 		stop_it(s);
@@ -270,8 +273,8 @@ static void look_for_successor(struct server *s)
 
 /*
  * A guest that was set back to an earlier state seals other records with the
- * same keys. Its writers were halted already: have it stop, and begin again with
- * others.
+ * same keys. Its writers were halted already: have it stop, and begin again
+ * with others.
  */
 static void begin_anew(struct server *s)
 {
@@ -282,8 +285,8 @@ static void begin_anew(struct server *s)
 }
 
 /*
- * The module is gone; with its kernel? That of a guest that is reset has a clock
- * that stands still, and the next one's begins anew.
+ * The module is gone; with its kernel? That of a guest that is reset has a
+ * clock that stands still, and the next one's begins anew.
  */
 static bool kernel_runs_on(const struct server *s)
 {
@@ -507,7 +510,9 @@ static bool child_wait(void *arg, unsigned int waited_ms)
 	return read(*(int *)arg, &si, sizeof(si)) != sizeof(si);
 }
 
-/* Ours are close-on-exec. The rest is the caller's, who may wait for its end. */
+/*
+ * Ours are close-on-exec. The rest is the caller's, who may wait for its end.
+ */
 static void close_inherited(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -535,7 +540,9 @@ static void leave_terminal(const struct recorder *r)
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(words < 0 ? null : words, 2);
-	/* A guest that has something to say each time must not fill the disk. */
+	/*
+	 * A guest that has something to say each time must not fill the disk.
+	 */
 	xf_log_level = XF_LOG_ERROR;
 	setsid();
 	umask(077);

@@ -3,8 +3,8 @@
  * server -- the recorder's own process, from its fork to its end.
  *
  * It reads the rings, looks after the guest, and answers on its socket;
- * recorder.h tells of its folder and lock. What it meets in between (a reboot, a
- * full store, the end of QEMU) is dealt with here; recording.h records.
+ * recorder.h tells of its folder and lock. What it meets in between (a reboot,
+ * a full store, the end of QEMU) is dealt with here; recording.h records.
  */
 #ifndef XF_SERVER_H
 #define XF_SERVER_H

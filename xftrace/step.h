@@ -6,9 +6,9 @@
  *	rc = steps_run(&s, "on", 300 s, fn, arg, err);
  *	steps_deinit(&s);
  *
- * SIGINT, SIGTERM and SIGHUP end the step that runs, as its time limit does, and
- * not us: what was begun is to be ended. A step is told to end with SIGINT and
- * gets 20 s for that.
+ * SIGINT, SIGTERM and SIGHUP end the step that runs, as its time limit does,
+ * and not us: what was begun is to be ended. A step is told to end with SIGINT
+ * and gets 20 s for that.
  */
 #ifndef XF_STEP_H
 #define XF_STEP_H
@@ -36,9 +36,9 @@ int steps_init(struct steps *s, const char *log_path, struct xf_err *err);
 void steps_deinit(struct steps *s);
 
 /*
- * Run fn(arg) in a child, whose exit status it returns. 0: it was 0. -EIO: it was
- * not; the sentence is the last line that it said. -ETIMEDOUT, -EINTR: it was
- * ended.
+ * Run fn(arg) in a child, whose exit status it returns. 0: it was 0. -EIO: it
+ * was not; the sentence is the last line that it said. -ETIMEDOUT, -EINTR: it
+ * was ended.
  */
 int steps_run(struct steps *s, const char *name, uint64_t limit_ns,
 	      int (*fn)(void *arg), void *arg, struct xf_err *err);

@@ -110,7 +110,9 @@ static int attach_pid(struct target *t, uint64_t pid, bool allow_open,
 	return rc;
 }
 
-/* One guest has one name, however it was found: two would not see each other. */
+/*
+ * One guest has one name, however it was found: two would not see each other.
+ */
 static char *name_of(int pid)
 {
 	json_t *list = NULL, *vm;

@@ -50,7 +50,8 @@ struct target {
 	struct symtab *symbols;	/* sealed, at run-time addresses */
 	bool wants_image;
 	struct buf image;	/* vmlinux with the symbols; may be taken */
-	struct eventlist_layout layout; /* of event_kernel's events, once read */
+	struct eventlist_layout layout; /* of event_kernel's
+					 * events, once read */
 	struct vmcoreinfo event_kernel; /* without build id: none yet */
 };
 
@@ -76,9 +77,9 @@ int target_find_module(struct target *t, unsigned int patience_ms,
 int target_find_kernel(struct target *t, bool same, struct xf_err *err);
 
 /*
- * Which kernel is it now? 0: the one of before, where it was, and all stays as it
- * is. 1: another, or another boot of it: found as by target_find_kernel(). -EAGAIN:
- * no vCPU runs what was found.
+ * Which kernel is it now? 0: the one of before, where it was, and all stays as
+ * it is. 1: another, or another boot of it: found as by target_find_kernel().
+ * -EAGAIN: no vCPU runs what was found.
  */
 int target_find_again(struct target *t, struct xf_err *err);
 
@@ -86,8 +87,8 @@ int target_find_again(struct target *t, struct xf_err *err);
 int target_jiffies(const struct target *t, uint64_t *ret);
 
 /*
- * Whether a vCPU runs that kernel. False while the guest is being reset: then what
- * is left of the kernel is overwritten. True if QEMU cannot be asked.
+ * Whether a vCPU runs that kernel. False while the guest is being reset: then
+ * what is left of the kernel is overwritten. True if QEMU cannot be asked.
  */
 bool target_runs_kernel(const struct target *t);
 
@@ -97,7 +98,9 @@ bool target_runs_kernel(const struct target *t);
  */
 void target_add_modules(struct target *t);
 
-/* The names, escaped, of modules that are live patches now (audit/livepatch). */
+/*
+ * The names, escaped, of modules that are live patches now (audit/livepatch).
+ */
 void target_each_livepatch(const struct target *t,
 			   void (*fn)(const char *module, void *arg), void *arg);
 

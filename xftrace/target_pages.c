@@ -216,8 +216,8 @@ static void add_modules(struct pages *p, const struct target *t,
 }
 
 /*
- * Entries begin with where the code is, counted from there. Static branches have
- * more behind it than static calls.
+ * Entries begin with where the code is, counted from there. Static branches
+ * have more behind it than static calls.
  */
 static void add_sites(struct pages *p, const struct target *t, const char *from,
 		      const char *to, uint32_t entry)

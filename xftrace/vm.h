@@ -3,8 +3,8 @@
  * vm -- demo guests, started and stopped by us.
  *
  * A guest is an unpatched QEMU in the background, with a folder
- * <runtime>/guests/NAME: guest.json, qmp.sock, agent.sock, console.log, qemu.log
- * and the RAM file in /dev/shm, which dies with it.
+ * <runtime>/guests/NAME: guest.json, qmp.sock, agent.sock, console.log,
+ * qemu.log and the RAM file in /dev/shm, which dies with it.
  */
 #ifndef XF_VM_H
 #define XF_VM_H
@@ -46,7 +46,9 @@ int vm_list(json_t **ret, struct xf_err *err);
 int vm_paths(const char *name, char **ret_qmp, char **ret_kernel,
 	     struct xf_err *err);
 
-/* Where the demo keeps the kernel image of @release, if it has one; malloc()ed. */
+/*
+ * Where the demo keeps the kernel image of @release, if it has one; malloc()ed.
+ */
 char *vm_demo_kernel(const char *release);
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * crash [IMAGES]	power is lost at every fence: is the store what it must be?
- * crash --selftest	is a store that persists in the wrong order caught?
+ * crash [IMAGES] power is lost at every fence: is the store what it must be?
+ * crash --selftest is a store that persists in the wrong order caught?
  *
  * The store's own code runs on a mapping whose stores, flushes and fences are
  * logged. At each fence, what may have reached the media is enumerated: of each
@@ -1211,7 +1211,9 @@ static void do_quota(void)
 {
 	struct xf_err err;
 
-	/* Never so small that traces go; that it changes at all is the point. */
+	/*
+	 * Never so small that traces go; that it changes at all is the point.
+	 */
 	expect(store_set_quota(&store, rnd(2) * NR_BLOCKS * BLOCK, &err), &err);
 }
 

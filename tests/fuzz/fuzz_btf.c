@@ -25,7 +25,9 @@ void fuzz_one(struct cursor *in)
 		btf_sizeof(&b, paths[i][0], &size, &err);
 		if (btf_member(&b, paths[i][0], paths[i][1], &m, &err))
 			continue;
-		/* It may be in another structure of that name: users compare. */
+		/*
+		 * It may be in another structure of that name: users compare.
+		 */
 		fuzz_must(m.size);
 		fuzz_must(m.bit + m.bits <= m.size * 8ull);
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The list of trace events, and their descriptions. An input is no longer than
- * a few pages: room for more than could come of it takes time, and finds nothing.
+ * a few pages: room for more than could come of it takes time, and finds
+ * nothing.
  */
 #include "eventlist.h"
 

@@ -2,8 +2,8 @@
 /*
  * What a check of memory reads of a guest: lists of modules, hooks and files,
  * tables, page tables, code; and what symbols take of it: code that the kernel
- * made, live patches. The input's first byte says which parts look. They look at
- * the same things from several sides, so nobody minds a second look; it sees
+ * made, live patches. The input's first byte says which parts look. They look
+ * at the same things from several sides, so nobody minds a second look; it sees
  * something else, as always.
  */
 #include "small_modlist.h"

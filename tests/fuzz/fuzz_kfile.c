@@ -2,7 +2,8 @@
 /*
  * A kernel's image as somebody's file has it, and what is compared with it: the
  * guest's code and constants. The input is the length of the file (u32), the
- * file, and then what the guest's memory holds, as it is read. Symbols are right.
+ * file, and then what the guest's memory holds, as it is read. Symbols are
+ * right.
  */
 #include "guest.h"
 #include "look.h"

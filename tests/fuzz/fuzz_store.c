@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A store that somebody made: read, checked, repaired or salvaged, written. What
- * calls itself repaired is clean, and keeps what is put into it.
+ * A store that somebody made: read, checked, repaired or salvaged, written.
+ * What calls itself repaired is clean, and keeps what is put into it.
  */
 #include "catalog.h"
 #include "check.h"

@@ -5,8 +5,8 @@
  * The linker puts stores.c between nvm/ and the files that it maps (--wrap). An
  * input is the file's length (u16), then pieces of it that are not zero: where
  * (u16) and how long (u8) each is, all in units of 16 bytes, and its bytes. The
- * file lies in memory of just its size, so that ASan sees the first byte that is
- * read behind it.
+ * file lies in memory of just its size, so that ASan sees the first byte that
+ * is read behind it.
  *
  * Every checksum fits: crc32c() is 0, in what is read as in what is written.
  * Who makes a hostile file computes them; a fuzzer cannot.

@@ -2,8 +2,8 @@
 /*
  * work -- what the guest does while it is traced
  *
- *	work round N	N rounds, each of 55 calls of 33 system calls and each on
- *			the next of the CPUs 0 and 1 (if there are two)
+ *	work round N	N rounds, each of 55 calls of 33 system calls and each
+ *			on the next of the CPUs 0 and 1 (if there are two)
  *	work read N	open /dev/zero, N reads of 8 bytes, close
  *	work getppid N	N times the system call that does least
  *

@@ -2,8 +2,8 @@
 /*
  * writes -- a program whose writes are known, page by page.
  *
- * It prints which pages it has, one "KIND GPA" a line, then "ready", waits for a
- * byte on its standard input, and then
+ * It prints which pages it has, one "KIND GPA" a line, then "ready", waits for
+ * a byte on its standard input, and then
  *
  *	mine, child's	stores into each of 32 pages, the next one each time in
  *			turn with its child, which has other pages at the same

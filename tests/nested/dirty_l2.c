@@ -4,8 +4,9 @@
  *
  * The guest of QEMU at the socket QMP runs 'known', whose words are in CONSOLE.
  * Its RAM is compared before and after, while it stands still. Meanwhile QEMU
- * itself measures how fast the guest dirties memory and, with DEST-RAM, migrates
- * it to where unix:/tmp/migration leads, which must be the same RAM in the end.
+ * itself measures how fast the guest dirties memory and, with DEST-RAM,
+ * migrates it to where unix:/tmp/migration leads, which must be the same RAM in
+ * the end.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -151,8 +152,8 @@ static void compare(const uint8_t *before, const uint8_t *after, size_t len)
 }
 
 /*
- * Pages that differ. The one that has only a line of 64 bytes that does may be the
- * clock's (kvmclock), which KVM writes anew where the guest arrives.
+ * Pages that differ. The one that has only a line of 64 bytes that does may be
+ * the clock's (kvmclock), which KVM writes anew where the guest arrives.
  */
 static uint64_t differing(const uint8_t *a, const uint8_t *b, size_t len)
 {

@@ -2,8 +2,8 @@
 /*
  * known -- process 1 of a guest, which writes pages that are known
  *
- * Prints "known GPA" for each of them, then that the guest is ready, and from then
- * on writes one after the other, each time something else.
+ * Prints "known GPA" for each of them, then that the guest is ready, and from
+ * then on writes one after the other, each time something else.
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rk_idt -- a gate of idt_table (target): the overflow trap, which nobody uses. */
+/*
+ * rk_idt -- a gate of idt_table (target): the overflow trap, which nobody uses.
+ */
 #include <asm/desc.h>
 
 #include "rk.h"

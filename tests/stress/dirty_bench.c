@@ -2,8 +2,8 @@
 /*
  * dirty_bench NR -- NR calls joined with NR pages that they wrote
  *
- * Makes the chunks of such a trace in memory, then draws it and counts it; prints
- * the processor time of both, and by how much memory grew meanwhile.
+ * Makes the chunks of such a trace in memory, then draws it and counts it;
+ * prints the processor time of both, and by how much memory grew meanwhile.
  */
 #include <inttypes.h>
 #include <fcntl.h>

@@ -10,10 +10,10 @@
  * their names, one a line.
  *
  * append commits each block of 64 KiB and compares with memcpy() of the same
- * blocks into the same mapping. transfer has the module's own writer fill a ring
- * in shared memory, which is not timed, and the recorder's code empty it. sweep
- * prints lines of: bytes a block; GB/s read from guest RAM, copied from there into
- * the store, and appended and committed as chunks.
+ * blocks into the same mapping. transfer has the module's own writer fill a
+ * ring in shared memory, which is not timed, and the recorder's code empty it.
+ * sweep prints lines of: bytes a block; GB/s read from guest RAM, copied from
+ * there into the store, and appended and committed as chunks.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * store_writer FILE		append numbered chunks to FILE's trace until killed,
+ * store_writer FILE append numbered chunks to FILE's trace until killed,
  *				and say "ack N" when chunk N must survive
  * store_writer --check FILE N	FILE has 1, 2, 3... without a gap, N at least
  *
- * The store is made if it is missing; the trace of a writer that died is checked
- * and gone on with. "dax" comes first if a commit needs no sync; without, there
- * is nothing to be acknowledged and the program ends.
+ * The store is made if it is missing; the trace of a writer that died is
+ * checked and gone on with. "dax" comes first if a commit needs no sync;
+ * without, there is nothing to be acknowledged and the program ends.
  */
 #include <errno.h>
 #include <inttypes.h>

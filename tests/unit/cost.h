@@ -6,8 +6,8 @@
  *	...
  *	cost_ms(), cost_most		so far, and bytes at a time
  *
- * The test has malloc() and its like wrapped (WRAP_... in the Makefile), so what
- * libraries allocate does not count, but for jansson's after cost_init().
+ * The test has malloc() and its like wrapped (WRAP_... in the Makefile), so
+ * what libraries allocate does not count, but for jansson's after cost_init().
  */
 #ifndef COST_H
 #define COST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fake_image -- a vmlinux of a made-up kernel, as it comes out of a vmlinuz, its
- * symbols, as KASLR has moved them, and a look at it.
+ * fake_image -- a vmlinux of a made-up kernel, as it comes out of a vmlinuz,
+ * its symbols, as KASLR has moved them, and a look at it.
  *
  *	struct fake_image k;
  *	fake_image_open(&k, NULL, 12);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fake_kernel -- symbols and types of a made-up kernel, as checks of memory want
- * them. What lies at these addresses is the test's.
+ * fake_kernel -- symbols and types of a made-up kernel, as checks of memory
+ * want them. What lies at these addresses is the test's.
  */
 #ifndef FAKE_KERNEL_H
 #define FAKE_KERNEL_H
@@ -83,7 +83,9 @@ static const struct {
 
 #define MEM 0x200 /* where struct module has its stretches, if in an array */
 
-/* Members are pointers, P, unless they have a type: one of above, or an array. */
+/*
+ * Members are pointers, P, unless they have a type: one of above, or an array.
+ */
 #define P(n, at) { .name = (n), .off = (at) }
 
 static const struct {

@@ -21,7 +21,7 @@
  *	L3	3 records are missing here
  *	S	a new sub-buffer
  *	K2	the same, masked with the key of epoch 2 (1 and 2 are known)
- *	@500	the time of the next record; else each is 10 ticks after the last
+ *	@500	the time of the next record; else each is 10 ticks later
  *	+500	ticks between the last record and the next
  *	!	eight bytes that are no record
  *	U	a record of a type that nobody knows yet

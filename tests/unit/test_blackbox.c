@@ -173,7 +173,9 @@ static void test_which(void **state)
 	write_ram("other", INSTANCE + 1, 7);
 	write_ram("later", INSTANCE, 9);
 
-	/* A module may have been traced many times; its rings are of the last. */
+	/*
+	 * A module may have been traced many times; its rings are of the last.
+	 */
 	assert_int_equal(recover("ram", "old", &records), -ENOENT);
 	assert_int_equal(recover("other", NULL, &records), -ENOENT);
 	assert_int_equal(recover("later", NULL, &records), -ENOENT);

@@ -144,7 +144,9 @@ static void use_ring(void)
 #ifndef __SANITIZE_ADDRESS__
 static void have_child(void)
 {
-	/* fork() of glibc 2.41 blocks all signals, and so nobody would say it. */
+	/*
+	 * fork() of glibc 2.41 blocks all signals, and so nobody would say it.
+	 */
 	if (!syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))
 		_exit(0);
 }

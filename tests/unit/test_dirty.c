@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The recorder's end of what it shares with code in QEMU, here in this process. */
+/*
+ * The recorder's end of what it shares with code in QEMU, here in this process.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dirty_scan on a child that writes known pages, in QEMU's place: on a host whose
- * kernel notes them, and on one where the child does it in a file of our own.
+ * dirty_scan on a child that writes known pages, in QEMU's place: on a host
+ * whose kernel notes them, and on one where the child does it in a file of our
+ * own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +95,9 @@ static int open_made_up(const char *path, int flags, ...)
 	return fd;
 }
 
-/* Of ourselves it only asks whether what it has written just now was written. */
+/*
+ * Of ourselves it only asks whether what it has written just now was written.
+ */
 static ssize_t pread_made_up(int fd, void *data, size_t len, off_t off)
 {
 	const uint64_t entry = SOFT_DIRTY;
@@ -272,7 +275,9 @@ static void test_exact(void **state)
 	assert_int_equal(dirty_lost(&c.d), 0);
 }
 
-/* Harvested again and again while it writes, it loses neither page nor signal. */
+/*
+ * Harvested again and again while it writes, it loses neither page nor signal.
+ */
 static void test_meanwhile(void **state)
 {
 	/* Its answer says that it is ready for signals. */
@@ -326,7 +331,9 @@ static void test_head(void **state)
 	buf_deinit(&s.found);
 }
 
-/* More than the recorder takes waits here, and nothing is looked for meanwhile. */
+/*
+ * More than the recorder takes waits here, and nothing is looked for meanwhile.
+ */
 static void test_full(void **state)
 {
 	const uint32_t most = XFTD_RING;

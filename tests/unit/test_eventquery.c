@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* eventquery: what a pattern means, and what is said of one without a meaning. */
+/*
+ * eventquery: what a pattern means, and what is said of one without a meaning.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

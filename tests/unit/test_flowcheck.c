@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * flowtrace and flowcheck, on traces with known calls: what each rule must find,
- * and what none may find in runs that only chance tells apart.
+ * flowtrace and flowcheck, on traces with known calls: what each rule must
+ * find, and what none may find in runs that only chance tells apart.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,9 @@
 /* A clean call of ksys_read: __fdget_pos, then vfs_read with its callees. */
 #define CLEAN "a0( q1( q1) b1( c2( c2) d2( e3(<d e3) d2) b1) v1( v1) a0) "
 
-/* The module of function u, which is nobody's without; and is it a live patch? */
+/*
+ * The module of function u, which is nobody's without; and is it a live patch?
+ */
 static const char *module_of_u;
 static bool u_is_patch;
 
@@ -183,7 +185,9 @@ static void assert_evidence(const struct finding *f, const char *want)
 	free(text);
 }
 
-/* Records that somebody has written to, or the boot of a guest that was reset. */
+/*
+ * Records that somebody has written to, or the boot of a guest that was reset.
+ */
 static void check_seal(const char *note, enum rule_id expected)
 {
 	struct trace_seed seed = { .session = 1 };
@@ -283,7 +287,9 @@ static void test_evidence(void **state)
 	}
 }
 
-/* Somebody has taken the seed out: nothing passes for records that xor masks. */
+/*
+ * Somebody has taken the seed out: nothing passes for records that xor masks.
+ */
 static void test_keyless(void **state)
 {
 	struct findings found = FINDINGS_INIT;
@@ -442,7 +448,9 @@ static void test_made_code(void **state)
 
 #define TEXT_LEN (26 * 0x1000)
 
-/* The kernel of fake_trace, whose code is all zeros but for @bytes in vfs_read. */
+/*
+ * The kernel of fake_trace, whose code is all zeros but for @bytes in vfs_read.
+ */
 static void make_image(struct kfile *ret, const void *bytes, size_t len)
 {
 	static const char names[] = "\0.text\0.shstrtab";

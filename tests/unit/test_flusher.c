@@ -96,7 +96,9 @@ static void test_slow(void **state)
 	assert_int_equal(j.synced, 0);
 	sem_post(&may_end);
 	flusher_wait(&f, &j);
-	/* What came meanwhile may or may not be there: it is not vouched for. */
+	/*
+	 * What came meanwhile may or may not be there: it is not vouched for.
+	 */
 	assert_int_equal(j.synced, first);
 	flusher_tick(&f, &j);
 	flusher_wait(&f, &j);

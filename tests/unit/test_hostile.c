@@ -173,8 +173,8 @@ static int read_string(struct fake_guest *g, struct xf_err *err)
 }
 
 /*
- * As "dirty" asks: the parts of a thousand modules of 64 MiB, then each page. It
- * answers whatever there is, and what it says is said to be the guest's.
+ * As "dirty" asks: the parts of a thousand modules of 64 MiB, then each page.
+ * It answers whatever there is, and what it says is said to be the guest's.
  */
 static int read_pages(struct fake_guest *g, struct xf_err *err)
 {
@@ -579,7 +579,9 @@ static void test_too_many_types(void **state)
 /* 4 MiB of words that are all the same, in pages of any length. */
 static void test_host_pages(void **state)
 {
-	/* Events of any length, of none, paddings, and times: see hostpages.c. */
+	/*
+	 * Events of any length, of none, paddings, and times: see hostpages.c.
+	 */
 	static const uint32_t words[] = {
 		0,  1,	2,    28,	  29,	      29 | 1 << 5,
 		30, 31, 4096, 0x7fffffff, 0xffffffff, 29 | 0x7ffffffu << 5,

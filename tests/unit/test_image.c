@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a check of memory finds in a made-up guest, without an image: image, look,
- * codemap, hooks, modules, entries; and what else is known by its lists: madecode,
- * livepatch. It is bent in one way after the other; then its lists lead in circles
- * or nowhere.
+ * What a check of memory finds in a made-up guest, without an image: image,
+ * look, codemap, hooks, modules, entries; and what else is known by its lists:
+ * madecode, livepatch. It is bent in one way after the other; then its lists
+ * lead in circles or nowhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +66,9 @@ static void put_branch(struct kernel *k, uint64_t from, uint64_t to)
 	fake_put(&k->g, GPA_MOD + (from - OWN), jmp, sizeof(jmp));
 }
 
-/* The same, as far as it likes: what stands @before, mov $to, %rax, and @after. */
+/*
+ * The same, as far as it likes: what stands @before, mov $to, %rax, and @after.
+ */
 static void put_long_jump(struct kernel *k, const char *before, uint64_t to,
 			  const char *after)
 {
@@ -238,7 +240,9 @@ static bool says(const struct kernel *k, const char *text)
 	return false;
 }
 
-/* Done before each look; @looks have been. The other at each tick in between. */
+/*
+ * Done before each look; @looks have been. The other at each tick in between.
+ */
 static void (*meanwhile)(struct kernel *k), (*in_between)(struct kernel *k, int tick);
 static struct kernel *changing;
 static int looks, ticks;
@@ -302,7 +306,9 @@ static void changes(void **state)
 	assert_true(says(k, "once, but not again: "));
 }
 
-/* The list of modules can't be read the second time: they have no names then. */
+/*
+ * The list of modules can't be read the second time: they have no names then.
+ */
 static void lose_names(struct kernel *k)
 {
 	put(k, MODULES + 8, looks == 1 ? 0x1234 : DATA + MOD_EVIL + 8);
@@ -482,7 +488,9 @@ static void probes(void **state)
 	finds(k, RULE_TRACEPOINT_PROBE, 1);
 }
 
-/* An entry of /proc that is alone in its directory; its name stands behind it. */
+/*
+ * An entry of /proc that is alone in its directory; its name stands behind it.
+ */
 static void put_file(struct kernel *k, uint64_t off, const char *name,
 		     uint8_t len)
 {
@@ -580,7 +588,8 @@ static void proc_tables(void **state)
 {
 	static const struct {
 		uint64_t to;
-		size_t nr;	/* of findings: of operations, of seq_operations */
+		size_t nr;	/* of findings: of operations,
+				 * of seq_operations */
 		size_t nr_seq;
 	} at[] = {
 		{ 0, 0, 0 },
@@ -662,7 +671,10 @@ static void proc_nets(void **state)
 	finds(k, RULE_OPERATIONS, 1);
 }
 
-/* Each file with another below it, and one beside that: no tree of the kernel's. */
+/*
+ * Each file with another below it, and one beside that: no tree of the
+ * kernel's.
+ */
 static void proc_trees(void **state)
 {
 	struct kernel *k = *state;
@@ -749,7 +761,9 @@ static void list_dummy(struct kernel *k, int tick)
 	put(k, MOD_EVIL + 8, DATA + (listed ? MOD_HIDDEN + 8 : MODULES));
 }
 
-/* One is loaded and unloaded all the time, but never in the list when we look. */
+/*
+ * One is loaded and unloaded all the time, but never in the list when we look.
+ */
 static void comes_and_goes(void **state)
 {
 	struct kernel *k = *state;
@@ -879,7 +893,9 @@ static void newer_modules(void **state)
 #define MADE 0xffffffffa0100000ull
 #define PACK 0x20000		/* in DATA */
 
-/* A trampoline in use and one that is kept, kprobes, BPF, and how one begins. */
+/*
+ * A trampoline in use and one that is kept, kprobes, BPF, and how one begins.
+ */
 static void put_made(struct kernel *k)
 {
 	put(k, OPS_LIST, DATA + FREE);
@@ -908,7 +924,10 @@ static void put_made(struct kernel *k)
 	put(k, REAL_MODE, MADE + 0x8000);
 }
 
-/* What is known of code at MADE + @off: its name and whose it is; NULL: nothing. */
+/*
+ * What is known of code at MADE + @off: its name and whose it is; NULL:
+ * nothing.
+ */
 static void is_made(const struct symtab *st, uint64_t off, const char *name,
 		    const char *module)
 {
@@ -1079,7 +1098,9 @@ static void many_pieces(void **state)
 	assert_true(says(k, "in more than 65536 pieces"));
 }
 
-/* Pages of 1 GiB, of which all but the first 4 KiB are said to be trampolines. */
+/*
+ * Pages of 1 GiB, of which all but the first 4 KiB are said to be trampolines.
+ */
 static void large_pages(void **state)
 {
 	const uint64_t base = 0xffff900000000000, page = 1ull << 30;

@@ -203,7 +203,9 @@ static void test_cancel(void **state)
 	assert_int_equal(io_replace_file("a", "old", 3, 0666, NULL), 0);
 	assert_int_equal(io_replace_begin(&r, "a", NULL), 0);
 	assert_int_equal(io_write_all(r.fd, "new", 3, NULL), 0);
-	/* What is not yet complete has no name: who is killed leaves nothing. */
+	/*
+	 * What is not yet complete has no name: who is killed leaves nothing.
+	 */
 	assert_int_equal(nr_files(), 1);
 	io_replace_cancel(&r);
 	assert_int_equal(r.fd, -1);

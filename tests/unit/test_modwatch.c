@@ -16,9 +16,9 @@
 #define BASE	0xffffffffc0000000ull	/* RAM is mapped here, all of it */
 #define RAM	(16 * MIB)
 #define HEAD	0x100000		/* gpa of the list's head */
-#define MOD(i)	(0x200000 + (uint64_t)(i) * 0x1000) /* of a struct module, ... */
-#define KSYM(i) (MOD(i) + 0x400)	/* its struct mod_kallsyms, ... */
-#define SYM(i)	(MOD(i) + 0x500)	/* its only symbol, ... */
+#define MOD(i)	(0x200000 + (uint64_t)(i) * 0x1000) /* its struct module, */
+#define KSYM(i) (MOD(i) + 0x400)	/* its struct mod_kallsyms, */
+#define SYM(i)	(MOD(i) + 0x500)	/* its only symbol, */
 #define TEXT(i) (0xffffffffa0000000ull + (i) * 0x10000) /* its code */
 
 static const struct xft_layout layout = {

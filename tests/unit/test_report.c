@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The four forms of a list of findings, with a guest that wants to break out. */
+/*
+ * The four forms of a list of findings, with a guest that wants to break out.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

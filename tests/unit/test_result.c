@@ -60,7 +60,9 @@ static void test_others(void **state)
 	}
 }
 
-/* The last instruction's number is missing, and what is there looks like one. */
+/*
+ * The last instruction's number is missing, and what is there looks like one.
+ */
 static void test_torn(void **state)
 {
 	static const uint8_t code[] = { 0x48, 0x81, 0xec, 0x48, 0x89, 0xe7 };

@@ -243,7 +243,10 @@ static void tracing(void **state)
 	assert_int_equal(led(k, MCOUNT, 0xe8, MADE + 0x9000, ""), 0);
 	assert_int_equal(led(k, MCOUNT, 0xe9, TEXT + SLIDE + TRACER, ""), 0);
 	assert_int_equal(explained(k, MCOUNT, "\x0f\x1f\x40\0\x90", 5), 3);
-	/* What ftrace's own trampoline calls: any function, but who may in modules. */
+	/*
+	 * What ftrace's own trampoline calls: any function, but who may in
+	 * modules.
+	 */
 	assert_true(led(k, TRACER_CALL, 0xe8, TEXT + SLIDE + NATIVE, "") > 0);
 	assert_int_equal(led(k, TRACER_CALL, 0xe8, MADE + CODE_MODULE * 0x1000,
 			     ""), 0);
@@ -322,7 +325,9 @@ static void others(void **state)
 	assert_int_equal(explained(k, POINTER, "\1\2\3\4\5\6\7\x08", 8), 8);
 }
 
-/* Tables of a file that somebody made: shorter than what is looked for there. */
+/*
+ * Tables of a file that somebody made: shorter than what is looked for there.
+ */
 static void hostile_tables(void **state)
 {
 	struct fake_image *k = *state;

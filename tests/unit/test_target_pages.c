@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* target_pages: what a kernel says that its pages are, in the words of two ages. */
+/*
+ * target_pages: what a kernel says that its pages are, in the words of two
+ * ages.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -283,7 +286,9 @@ static void test_rings(void **state)
 	ask(0x89000, XFT_PAGE_UNKNOWN);
 }
 
-/* Modules in a circle, as large as they may be; rings and CPUs without number. */
+/*
+ * Modules in a circle, as large as they may be; rings and CPUs without number.
+ */
 static void test_hostile(void **state)
 {
 	struct xft_ring_hdr h = { .sub_shift = 12, .nr_subs = UINT32_MAX };

@@ -244,7 +244,9 @@ static void enough(void **state)
 	assert_int_equal(k->i.found.nr, 0);
 }
 
-/* What is there may be another thing each time: it is the same that is wrong. */
+/*
+ * What is there may be another thing each time: it is the same that is wrong.
+ */
 static void not_the_same(void **state)
 {
 	struct kernel *k = *state;
@@ -302,7 +304,10 @@ static void while_it_patches(void **state)
 	finds(k, RULE_TEXT_CHANGED, 1);
 }
 
-/* What happens in the guest at each tick of image's, of which 10 are between looks. */
+/*
+ * What happens in the guest at each tick of image's, of which 10 are between
+ * looks.
+ */
 static struct kernel *running;
 static int ticks, patched_until;
 

@@ -974,7 +974,9 @@ static void test_stored_bits(void **state)
 	fake_ring_close(&f);
 }
 
-/* Is a trace of these chunks, which begin with a sub-buffer, as it should be? */
+/*
+ * Is a trace of these chunks, which begin with a sub-buffer, as it should be?
+ */
 static bool is_good(const struct stored *st, size_t first, size_t nr)
 {
 	const struct trace_seed *seed = st->t.sessions[0].seed;
@@ -1066,7 +1068,9 @@ static void test_stored_sound(void **state)
 		assert_true(s->sound_tsc < span_of(&st, i + 1)->base_tsc);
 		assert_true(s->sound_tsc >= span_of(&st, i - 1)->base_tsc);
 	}
-	/* The recorder's, in the midst of the ring, and before all of another. */
+	/*
+	 * The recorder's, in the midst of the ring, and before all of another.
+	 */
 	found.cpu = f.r.cpu;
 	found.kind = f.r.kind;
 	found.nr = 3;

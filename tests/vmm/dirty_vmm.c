@@ -212,10 +212,11 @@ static uint64_t harvest(void)
 }
 
 /*
- * Exactly the pages of the last write, and the head, @least times or more. While
- * a log is harvested the store of the moment may be noted twice: before, and
- * again when it is done at last. What is below the heads may be reported: KVM
- * maps code as if it was written, and so does AMD's processor with page tables.
+ * Exactly the pages of the last write, and the head, @least times or more.
+ * While a log is harvested the store of the moment may be noted twice: before,
+ * and again when it is done at last. What is below the heads may be reported:
+ * KVM maps code as if it was written, and so does AMD's processor with page
+ * tables.
  */
 static bool exact(unsigned int cpu, uint64_t first, uint64_t step,
 		  uint64_t count, unsigned int least, unsigned int most)

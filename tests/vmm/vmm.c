@@ -24,8 +24,9 @@
 
 /*
  * r8 pages written so far, r9 where that is kept; rdi the first page, rdx from
- * one to the next, rbp how many, rsi how often all that. It runs in user mode: a KVM without
- * hardware emulates what is above, and so loses entries when a ring is full.
+ * one to the next, rbp how many, rsi how often all that. It runs in user mode:
+ * a KVM without hardware emulates what is above, and so loses entries when a
+ * ring is full.
  */
 extern const char guest_code[], guest_code_end[];
 asm(".pushsection .rodata\n"

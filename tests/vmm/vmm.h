@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vmm -- as much of a virtual machine monitor as the tests of dirty_kvm.so need:
- * a stand-in for QEMU, with a guest that does nothing but write to pages.
+ * vmm -- as much of a virtual machine monitor as the tests of dirty_kvm.so
+ * need: a stand-in for QEMU, with a guest that does nothing but write to pages.
  *
  * It runs as a process of its own, with dirty_kvm.so or without, and does what
- * it is told on its standard input, one struct vmm_order after the other. Each is
- * answered on its standard output with a struct vmm_answer, and, LOG_GET, with a
- * bitmap of the whole RAM behind it.
+ * it is told on its standard input, one struct vmm_order after the other. Each
+ * is answered on its standard output with a struct vmm_answer, and, LOG_GET,
+ * with a bitmap of the whole RAM behind it.
  *
- * Each vCPU counts the pages it has written in a word of guest RAM, its "head", as
- * if that were a trace ring: 1 is there when it writes the first page, and so on.
+ * Each vCPU counts the pages it has written in a word of guest RAM, its "head",
+ * as if that were a trace ring: 1 is there when it writes the first page, and
+ * so on.
  */
 #ifndef VMM_H
 #define VMM_H

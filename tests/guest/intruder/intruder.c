@@ -2,7 +2,7 @@
 /*
  * intruder -- somebody in the guest's kernel who knows all about xftrace
  *
- *	insmod intruder.ko block=ADDRESS	(of the control block, from dmesg)
+ *	insmod intruder.ko block=ADDRESS	(of the control block: dmesg)
  *	echo nothing >/sys/module/intruder/parameters/act
  *	echo lie >/sys/module/intruder/parameters/act
  *	echo erase >/sys/module/intruder/parameters/act
