@@ -3,6 +3,7 @@
 #include "small_modlist.h"
 
 #include "guest.h"
+#include "unit/fake_layouts.h"
 
 static int take(void *arg, const struct modlist_symbol *sym)
 {
@@ -13,18 +14,7 @@ static int take(void *arg, const struct modlist_symbol *sym)
 void fuzz_one(struct cursor *in)
 {
 	/* As in the 6.1 guest that the seed is from. */
-	static const struct modlist_layout layout = {
-		.list = 8,
-		.name = 24,
-		.name_len = 56,
-		.text_base = 320,
-		.text_size = 332,
-		.kallsyms = 544,
-		.symtab = 0,
-		.num_symtab = 8,
-		.strtab = 16,
-		.typetab = 24,
-	};
+	static const struct modlist_layout layout = { FAKE_MODULES };
 	const uint64_t head = 0xffffffff88127160;
 	_cleanup_(modlist_deinit) struct modlist ml = MODLIST_INIT;
 	const struct gva space = { 0 };

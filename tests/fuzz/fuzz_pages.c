@@ -13,7 +13,7 @@ static int stop_clock(clockid_t clock, struct timespec *ret)
 #include "../../kvm-memfile/pages.c"
 
 #include "guest.h"
-#include "unit/fake_pages.h"
+#include "unit/fake_layouts.h"
 
 void fuzz_one(struct cursor *in)
 {

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "eventlist.h"
 #include "fake_guest.h"
+#include "fake_layouts.h"
 
 #define MIB  (1ull << 20)
 #define BASE 0xffffffffc0000000ull	/* RAM is mapped here, all of it */
@@ -34,35 +35,15 @@
 #define CUSTOM	      1024
 
 static const struct eventlist_layout layout = {
+	FAKE_EVENTS,
 	.events = BASE + EVENTS,
 	.common_fields = BASE + COMMON,
 	.syscall_enter = BASE + SYSCALL,
 	.flag_ignore_enable = IGNORE_ENABLE,
 	.flag_tracepoint = TRACEPOINT,
 	.flag_custom = CUSTOM,
-	.sizeof_call = 128,
-	.sizeof_class = 72,
-	.sizeof_field = 56,
-	.call_list = 8,
-	.call_class = 24,
-	.call_name = 32,
-	.call_type = 56,
-	.call_print_fmt = 72,
-	.call_data = 96,
-	.call_flags = 104,
-	.class_system = 0,
-	.class_fields = 48,
-	.class_get_fields = 40,
 	.tracepoint_name = 16,
 	.syscall_fields = 32,
-	.field_link = 0,
-	.field_name = 16,
-	.field_type = 24,
-	.field_offset = 36,
-	.field_size = 40,
-	.field_signed = 44,
-	.field_signed_mask = 1,
-	.field_len = 48,
 };
 
 struct guest {

@@ -18,11 +18,12 @@
 #include "cleanup.h"
 #include "cost.h"
 #include "eventlist.h"
-#include "fake_pages.h"
+#include "fake_layouts.h"
 #include "fake_ring.h"
 #include "guestsyms.h"
 #include "hostpages.h"
 #include "modlist.h"
+#include "pages.h"
 #include "symtab_kallsyms.h"
 #include "vmcoreinfo.h"
 
@@ -62,17 +63,7 @@ static int take_symbol(void *arg, const struct modlist_symbol *sym)
 
 static int read_modules(struct fake_guest *g, struct xf_err *err)
 {
-	static const struct modlist_layout layout = {
-		.list = 8,
-		.name = 24,
-		.name_len = 56,
-		.text_base = 320,
-		.text_size = 332,
-		.kallsyms = 544,
-		.num_symtab = 8,
-		.strtab = 16,
-		.typetab = 24,
-	};
+	static const struct modlist_layout layout = { FAKE_MODULES };
 	_cleanup_(modlist_deinit) struct modlist ml = MODLIST_INIT;
 	int rc = modlist_read(&ml, &g->space, BASE + HEADS, &layout, err);
 
@@ -84,27 +75,9 @@ static int read_modules(struct fake_guest *g, struct xf_err *err)
 static int read_events(struct fake_guest *g, struct xf_err *err)
 {
 	static const struct eventlist_layout layout = {
+		FAKE_EVENTS,
 		.events = BASE + HEADS,
 		.common_fields = BASE + HEADS + 16,
-		.sizeof_call = 128,
-		.sizeof_class = 72,
-		.sizeof_field = 56,
-		.call_list = 8,
-		.call_class = 24,
-		.call_name = 32,
-		.call_type = 56,
-		.call_print_fmt = 72,
-		.call_data = 96,
-		.call_flags = 104,
-		.class_fields = 48,
-		.class_get_fields = 40,
-		.field_name = 16,
-		.field_type = 24,
-		.field_offset = 36,
-		.field_size = 40,
-		.field_signed = 44,
-		.field_signed_mask = 1,
-		.field_len = 48,
 	};
 	_cleanup_(eventlist_deinit) struct eventlist el = EVENTLIST_INIT;
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;

@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "fake_guest.h"
+#include "fake_layouts.h"
 #include "modlist.h"
 
 #define MIB  (1ull << 20)
@@ -21,18 +22,7 @@
 #define HEAD 0x100000			/* gpa of the list's head */
 #define MOD(i) (0x200000 + (uint64_t)(i) * 0x400) /* gpa of a struct module */
 
-static const struct modlist_layout layout = {
-	.list = 8,
-	.name = 24,
-	.name_len = 56,
-	.text_base = 0x140,
-	.text_size = 0x148,
-	.kallsyms = 0x150,
-	.symtab = 0,
-	.num_symtab = 8,
-	.strtab = 16,
-	.typetab = 24,
-};
+static const struct modlist_layout layout = { FAKE_MODULES };
 
 static void put_node(struct fake_guest *g, uint64_t gpa, uint64_t next,
 		     uint64_t prev)

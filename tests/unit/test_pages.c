@@ -10,7 +10,8 @@
 
 #include "cleanup.h"
 #include "fake_guest.h"
-#include "fake_pages.h"
+#include "fake_layouts.h"
+#include "pages.h"
 
 #define PAGE	4096ull
 #define KBASE	0xffff888000000000ull	/* gpa 0 */
