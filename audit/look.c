@@ -6,30 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 /* Reads between two looks at the clock, which cost more than a short one. */
 #define CLOCK_READS 64
 #define LONG_READ   4096
 
-static uint64_t cpu_now(void)
-{
-	struct timespec t;
-
-	/* Not the wall clock: a busy host is not the guest's fault. */
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 int look_pay(struct look *l, size_t len)
 {
 	if (!l->reads)
-		l->began_ns = cpu_now();
+		l->began_ns = thread_cpu_ns();
 	l->bytes += len;
 	if (l->bytes > LOOK_MAX_BYTES)
 		l->spent = -E2BIG;
 	if ((++l->reads % CLOCK_READS == 0 || len >= LONG_READ) &&
-	    cpu_now() - l->began_ns > LOOK_MAX_CPU_MS * 1000000ull)
+	    thread_cpu_ns() - l->began_ns > LOOK_MAX_CPU_MS * 1000000ull)
 		l->spent = -ETIME;
 	return l->spent;
 }

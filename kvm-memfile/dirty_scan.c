@@ -13,11 +13,11 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "shared.h"
 
 #define PAGE	    4096
@@ -43,14 +43,6 @@ struct scan {
 	bool on;
 	uint64_t since_ns, since_pos;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 
 static uint64_t position(const struct scan *s)
 {
@@ -214,7 +206,8 @@ static int forget(struct scan *s, struct xf_err *err)
 static void date(struct scan *s)
 {
 	struct xftd_record *r = (void *)s->found.data;
-	uint64_t ns = now_ns(), pos = position(s), width = pos - s->since_pos;
+	uint64_t ns = monotonic_ns(), pos = position(s);
+	uint64_t width = pos - s->since_pos;
 
 	for (size_t i = 0; i < s->found.len / sizeof(*r); i++) {
 		r[i].time_ns = ns;
@@ -286,7 +279,8 @@ static void carry_out(struct scan *s, uint32_t seq)
 static bool is_due(const struct scan *s)
 {
 	return s->on && s->wanted->interval_ms &&
-	       now_ns() - s->since_ns >= s->wanted->interval_ms * 1000000ull;
+	       monotonic_ns() - s->since_ns >=
+		       s->wanted->interval_ms * 1000000ull;
 }
 
 static int scanner(struct scan *s)

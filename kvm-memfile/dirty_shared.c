@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "io.h"
 #include "shared.h"
 
@@ -40,10 +41,7 @@ struct shared {
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+	return monotonic_ns() / 1000000;
 }
 
 static char *page_of(const struct dirty *d, uint32_t vcpu, uint32_t page)

@@ -5,30 +5,21 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 
 /* Reads between two looks at the clock, which cost more than a read. */
 #define CLOCK_READS 64
 
-static uint64_t cpu_now(void)
-{
-	struct timespec t;
-
-	/* Not the wall clock: a busy host is not the guest's fault. */
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 static void clock_start(struct eventlist *el)
 {
-	el->since = cpu_now();
+	el->since = thread_cpu_ns();
 }
 
 static void clock_stop(struct eventlist *el)
 {
-	el->cpu_ns += cpu_now() - el->since;
+	el->cpu_ns += thread_cpu_ns() - el->since;
 }
 
 /* Every look at the guest is paid for, here, before it is done. */
@@ -46,7 +37,7 @@ static int pay(struct eventlist *el, uint64_t addr, size_t len,
 			       EVENTLIST_MAX_BYTES >> 20);
 	if (el->reads++ % CLOCK_READS)
 		return 0;
-	if (el->cpu_ns + cpu_now() - el->since >
+	if (el->cpu_ns + thread_cpu_ns() - el->since >
 	    EVENTLIST_MAX_CPU_MS * 1000000ull)
 		return xf_fail(err, -ETIME,
 			       "events: took more than %u ms to read",

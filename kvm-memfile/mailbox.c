@@ -6,19 +6,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "memfile.h"
 #include "scan.h"
 #include "shared.h"
 
 #define MAX_CANDIDATES	64
 
-static unsigned int ms_since(const struct timespec *start)
+static unsigned int ms_since(uint64_t start_ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - start->tv_sec) * 1000 +
-	       (now.tv_nsec - start->tv_nsec) / 1000000;
+	return (monotonic_ns() - start_ns) / 1000000;
 }
 
 static bool is_ctl(const struct xft_ctl *ctl, uint64_t gpa)
@@ -113,7 +110,8 @@ int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
 		    unsigned int timeout_ms, mailbox_wait_fn wait, void *arg,
 		    struct xf_err *err)
 {
-	struct timespec start, nap = { .tv_nsec = 2000000 };
+	struct timespec nap = { .tv_nsec = 2000000 };
+	uint64_t start_ns;
 	unsigned int waited;
 	struct xft_ctl ctl;
 	uint32_t seq;
@@ -134,14 +132,14 @@ int mailbox_request(struct mailbox *mb, enum xft_cmd cmd,
 	/* Release: the guest that sees seq sees cmd and parameters. */
 	shared_store(&mb->mbox->seq, seq);
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start_ns = monotonic_ns();
 	for (;;) {
 		rc = mailbox_ctl(mb, &ctl, err);
 		if (rc)
 			return rc;
 		if (ctl.seq_done == seq)
 			break;
-		waited = ms_since(&start);
+		waited = ms_since(start_ns);
 		if (waited > timeout_ms)
 			return xf_fail(err, -ETIMEDOUT,
 				       "the guest's xftrace module did not "
@@ -380,7 +378,8 @@ int mailbox_find(struct mailbox *mb, struct memfile *mf,
 		 unsigned int patience_ms, struct xf_err *err)
 {
 	struct candidates found = { .mf = mf };
-	struct timespec start, nap = { .tv_nsec = 5000000 };
+	struct timespec nap = { .tv_nsec = 5000000 };
+	uint64_t start_ns;
 	int rc = find_candidates(&found, err);
 
 	if (rc)
@@ -390,7 +389,7 @@ int mailbox_find(struct mailbox *mb, struct memfile *mf,
 			       "no xftrace module in the guest: load it there "
 			       "with 'insmod xftrace.ko' ('xftrace guest args' "
 			       "shows how)");
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start_ns = monotonic_ns();
 	do {
 		for (size_t i = 0; i < found.nr; i++) {
 			struct xft_ctl ctl;
@@ -403,7 +402,7 @@ int mailbox_find(struct mailbox *mb, struct memfile *mf,
 			return take_block(mb, mf, &ctl, err);
 		}
 		nanosleep(&nap, NULL);
-	} while (ms_since(&start) < patience_ms);
+	} while (ms_since(start_ns) < patience_ms);
 	return xf_fail(err, -ETIMEDOUT,
 		       "the guest's xftrace module shows no sign of life: the "
 		       "guest is paused, hangs, or was rebooted and has not "

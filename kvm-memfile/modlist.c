@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "buf.h"
 #include "cleanup.h"
+#include "clock.h"
 
 /* Between two looks at the clock: some ten microseconds of copying. */
 #define CHUNK (64u << 10)
@@ -18,15 +18,6 @@
 struct node {
 	uint64_t next, prev;
 };
-
-static uint64_t cpu_now(void)
-{
-	struct timespec t;
-
-	/* Not the wall clock: a busy host is not the guest's fault. */
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 
 static bool is_kernel(uint64_t addr)
 {
@@ -37,7 +28,7 @@ static bool is_kernel(uint64_t addr)
 static int read_guest(struct modlist *ml, uint64_t addr, void *dst, size_t len,
 		      struct xf_err *err)
 {
-	uint64_t start = cpu_now();
+	uint64_t start = thread_cpu_ns();
 	uint8_t *p = dst;
 
 	if (!is_kernel(addr))
@@ -52,7 +43,7 @@ static int read_guest(struct modlist *ml, uint64_t addr, void *dst, size_t len,
 	while (len) {
 		size_t n = len < CHUNK ? len : CHUNK;
 		int rc = gva_read(&ml->space, addr, p, n, err);
-		uint64_t now = cpu_now();
+		uint64_t now = thread_cpu_ns();
 
 		ml->cpu_ns += now - start;
 		start = now;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bisect.h"
+#include "clock.h"
 
 #define PAGE		4096ull
 #define KERNEL_HALF	(1ull << 63)
@@ -19,14 +19,6 @@
 #define TYPE_BASE	0xf0000000u
 /* What is patched is a jump or a call. */
 #define SITE_BYTES	5
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 void pages_init(struct pages *p, const struct gva *space,
 		const struct pages_layout *layout)
@@ -204,8 +196,7 @@ struct budget {
 
 static bool spend(struct budget *b)
 {
-	return b->tasks && b->tasks-- &&
-	       clock_ns(CLOCK_THREAD_CPUTIME_ID) < b->end_ns;
+	return b->tasks && b->tasks-- && thread_cpu_ns() < b->end_ns;
 }
 
 static void add_threads(struct pages *p, uint64_t task, struct budget *b)
@@ -235,13 +226,12 @@ static void find_stacks(struct pages *p)
 	const struct pages_layout *l = &p->layout;
 	struct budget b = {
 		.tasks = PAGES_MAX_TASKS,
-		.end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) +
-			  PAGES_MAX_CPU_MS * 1000000ull,
+		.end_ns = thread_cpu_ns() + PAGES_MAX_CPU_MS * 1000000ull,
 	};
 	uint64_t head = l->init_task + l->task_tasks, node;
 
 	p->nr_stacks = 0;
-	p->stacks_ns = clock_ns(CLOCK_MONOTONIC);
+	p->stacks_ns = monotonic_ns();
 	add_stack(p, l->init_task);
 	for (node = head; read_u64(p, node, &node) && node != head;) {
 		if (!spend(&b))
@@ -262,7 +252,7 @@ static bool ask_stack(struct pages *p, uint64_t gpa, struct page_what *ret)
 			s = bsearch(&key, p->stack, p->nr_stacks, sizeof(key),
 				    stacks_by_gpa);
 		if (s || !p->layout.init_task ||
-		    clock_ns(CLOCK_MONOTONIC) - p->stacks_ns < STACKS_NS)
+		    monotonic_ns() - p->stacks_ns < STACKS_NS)
 			break;
 		find_stacks(p);
 	}

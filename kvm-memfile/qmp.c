@@ -7,19 +7,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 
 /* Pause before a full listen queue is tried again. */
 #define RETRY_MS 20
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+	return monotonic_ns() / 1000000;
 }
 
 static void start_clock(struct qmp *q)

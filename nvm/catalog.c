@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "blocks.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "crc32c.h"
 
 #define KEEP_BITS (0xffULL << 40 | 0xffffULL << 48) /* beside crc and kind */
@@ -196,7 +196,6 @@ static int create(struct store *st, enum store_kind kind, const char *name,
 {
 	char padded[LAYOUT_NAME] = { 0 };
 	struct store_entry e = { 0 };
-	struct timespec now;
 	uint32_t slot = 0;
 	int rc;
 
@@ -211,8 +210,7 @@ static int create(struct store *st, enum store_kind kind, const char *name,
 		return rc;
 	if (getrandom(&e.id, sizeof(e.id), 0) != sizeof(e.id))
 		return xf_fail_errno(err, "random numbers");
-	clock_gettime(CLOCK_REALTIME, &now);
-	e.created_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	e.created_ns = clock_ns(CLOCK_REALTIME);
 	memcpy(padded, name, strlen(name));
 	/* What its owner before had is free for good, whatever happens. */
 	blocks_drop(st, slot, 0);

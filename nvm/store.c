@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "crc32c.h"
 
 #define PAGE		4096ULL
@@ -120,12 +120,9 @@ static void write_heads(struct media *m, const struct store_head *h)
 
 static int fill_in(struct store_head *h, struct xf_err *err)
 {
-	struct timespec now;
-
 	if (getrandom(h->uuid, sizeof(h->uuid), 0) != sizeof(h->uuid))
 		return xf_fail_errno(err, "random numbers");
-	clock_gettime(CLOCK_REALTIME, &now);
-	h->created_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	h->created_ns = clock_ns(CLOCK_REALTIME);
 	h->crc = store_head_crc(h);
 	return 0;
 }

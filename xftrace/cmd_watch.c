@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "cmd.h"
 #include "confine.h"
 #include "livecheck.h"
 #include "log.h"
-#include "recording.h"
 #include "report.h"
 
 /* Of all time, a check takes at most one part in so many. */

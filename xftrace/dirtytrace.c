@@ -10,9 +10,9 @@
 
 #include "buf.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "qmp.h"
-#include "recording.h"
 #include "target_pages.h"
 #include "trace.h"
 

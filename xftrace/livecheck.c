@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "image.h"
 #include "log.h"
 #include "recorder.h"
-#include "recording.h"
 
 /* The guest may be busy, and so may be its host: how fast a clock may seem. */
 #define CLOCK_SLACK_NS 10000000000ull

@@ -15,6 +15,7 @@
 
 #include "catalog.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "io.h"
 #include "log.h"
 #include "server.h"

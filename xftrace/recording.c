@@ -12,6 +12,7 @@
 #include "buf.h"
 #include "catalog.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "intake.h"
 #include "log.h"
 #include "xft_record.h"
@@ -26,14 +27,6 @@
 
 _Static_assert(sizeof(struct trace_key) == sizeof(struct klog_entry),
 	       "a Klog entry is stored as it is");
-
-uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 static json_t *json_u64(uint64_t v)
 {
@@ -213,13 +206,11 @@ static int change_key(struct recording *r, struct xf_err *err)
 static int make_seed(struct recording *r, struct xf_err *err)
 {
 	struct trace_seed s = { .session = r->key.session };
-	struct timespec now;
 	int rc;
 
 	if (sodium_init() < 0)
 		return xf_fail(err, -EIO, "no random bytes for a seed");
-	clock_gettime(CLOCK_REALTIME, &now);
-	s.time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	s.time_ns = clock_ns(CLOCK_REALTIME);
 	randombytes_buf(s.seed, sizeof(s.seed));
 	memcpy(r->seed, s.seed, sizeof(s.seed));
 	rc = journal_put(&r->j, TRACE_SEED, &s, sizeof(s), err);

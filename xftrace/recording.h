@@ -161,6 +161,4 @@ struct recording_counts recording_counts(const struct recording *r);
  */
 uint64_t recording_verified_ns(const struct recording *r);
 
-uint64_t monotonic_ns(void);
-
 #endif

@@ -18,6 +18,7 @@
 #include "cage.h"
 #include "catalog.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "state.h"
 #include "trace.h"

@@ -15,8 +15,8 @@
 
 #include "buf.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "io.h"
-#include "recording.h"
 
 #define GRACE_NS 20000000000ULL
 #define LOG_MAX	 (64u << 20)

@@ -18,6 +18,7 @@
 
 #include "buf.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "io.h"
 #include "log.h"
 #include "state.h"
@@ -384,13 +385,9 @@ static bool file_has(const char *path, const char *text)
 	       memmem(b.data, b.len, text, strlen(text));
 }
 
-static unsigned int since_ms(const struct timespec *start)
+static unsigned int since_ms(uint64_t start_ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - start->tv_sec) * 1000 +
-	       (now.tv_nsec - start->tv_nsec) / 1000000;
+	return (monotonic_ns() - start_ns) / 1000000;
 }
 
 static volatile sig_atomic_t interrupted;
@@ -426,13 +423,13 @@ static void last_line(const char *path, char *ret, size_t cap)
 static int wait_ready(const struct vm *v, pid_t pid, bool kvm,
 		      unsigned int kvm_ms, struct xf_err *err)
 {
-	struct timespec start, nap = { .tv_nsec = 20000000 };
+	struct timespec nap = { .tv_nsec = 20000000 };
+	uint64_t start_ns = monotonic_ns();
 	bool alive = !kvm;
 	char last[200];
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (!file_has(v->console, READY_LINE)) {
-		unsigned int ms = since_ms(&start);
+		unsigned int ms = since_ms(start_ns);
 
 		if (waitpid(pid, NULL, WNOHANG) == pid) {
 			last_line(v->log, last, sizeof(last));
@@ -599,9 +596,10 @@ int vm_start(const struct vm_options *opt, struct xf_err *err)
 
 int vm_stop(const char *name, struct xf_err *err)
 {
-	struct timespec start, nap = { .tv_nsec = 10000000 };
+	struct timespec nap = { .tv_nsec = 10000000 };
 	_cleanup_(vm_deinit) struct vm v;
 	json_t *info = NULL;
+	uint64_t start_ns;
 	int rc = vm_init(&v, name, err);
 	pid_t pid;
 
@@ -614,9 +612,9 @@ int vm_stop(const char *name, struct xf_err *err)
 	/* A demo guest keeps nothing: there is no need to shut it down. */
 	if (is_running(info))
 		kill(pid, SIGTERM);
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start_ns = monotonic_ns();
 	while (is_running(info)) {
-		if (since_ms(&start) > 3000)
+		if (since_ms(start_ns) > 3000)
 			kill(pid, SIGKILL);
 		nanosleep(&nap, NULL);
 	}
