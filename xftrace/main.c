@@ -17,38 +17,44 @@
 static const struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv, struct xf_err *err);
+	int failed;	/* exit status: 2 where 1 is that it found something */
 	int may;	/* enum cage_calls, or FREE */
 	const char *help;
 } verbs[] = {
-	{ "on", cmd_on, CAGE_ASK | CAGE_WRITE | CAGE_FORK,
+	{ "on", cmd_on, 1, CAGE_ASK | CAGE_WRITE | CAGE_FORK,
 	  "start tracing functions and events" },
-	{ "off", cmd_off, CAGE_ASK | CAGE_WRITE,
+	{ "off", cmd_off, 1, CAGE_ASK | CAGE_WRITE,
 	  "stop, and draw trace_graph.txt" },
-	{ "status", cmd_status, CAGE_ASK | CAGE_WRITE,
+	{ "status", cmd_status, 1, CAGE_ASK | CAGE_WRITE,
 	  "how a recording is doing" },
-	{ "report", cmd_report, CAGE_WRITE,
+	{ "report", cmd_report, 1, CAGE_WRITE,
 	  "draw a trace, also one being recorded" },
-	{ "check", cmd_check, CAGE_ASK | CAGE_WRITE,
+	{ "check", cmd_check, 2, CAGE_ASK | CAGE_WRITE,
 	  "look for what does not belong into a kernel" },
-	{ "baseline", cmd_baseline, CAGE_WRITE,
+	{ "baseline", cmd_baseline, 1, CAGE_WRITE,
 	  "what clean runs did, to check against" },
-	{ "batch", cmd_batch, FREE, "a whole job without a terminal, for CI" },
-	{ "watch", cmd_watch, CAGE_ASK | CAGE_WRITE,
+	{ "batch", cmd_batch, 2, FREE,
+	  "a whole job without a terminal, for CI" },
+	{ "watch", cmd_watch, 2, CAGE_ASK | CAGE_WRITE,
 	  "keep checking a running guest" },
-	{ "ls", cmd_ls, 0, "list traces" },
-	{ "show", cmd_show, 0, "what a trace holds" },
-	{ "dirty", cmd_dirty, 0, "which pages the guest wrote" },
-	{ "mv", cmd_mv, CAGE_WRITE, "give a trace another name" },
-	{ "rm", cmd_rm, CAGE_WRITE, "remove traces" },
-	{ "export", cmd_export, CAGE_WRITE, "copy a trace into a file" },
-	{ "import", cmd_import, CAGE_WRITE, "copy a file's trace into the store" },
-	{ "recover", cmd_recover, CAGE_ASK | CAGE_WRITE,
+	{ "ls", cmd_ls, 1, 0, "list traces" },
+	{ "show", cmd_show, 1, 0, "what a trace holds" },
+	{ "dirty", cmd_dirty, 1, 0, "which pages the guest wrote" },
+	{ "mv", cmd_mv, 1, CAGE_WRITE, "give a trace another name" },
+	{ "rm", cmd_rm, 1, CAGE_WRITE, "remove traces" },
+	{ "export", cmd_export, 1, CAGE_WRITE, "copy a trace into a file" },
+	{ "import", cmd_import, 1, CAGE_WRITE,
+	  "copy a file's trace into the store" },
+	{ "recover", cmd_recover, 1, CAGE_ASK | CAGE_WRITE,
 	  "what a guest or recorder that died left" },
-	{ "store", cmd_store, CAGE_WRITE, "the file that traces are kept in" },
-	{ "symbols", cmd_symbols, CAGE_ASK | CAGE_WRITE,
+	{ "store", cmd_store, 1, CAGE_WRITE,
+	  "the file that traces are kept in" },
+	{ "symbols", cmd_symbols, 1, CAGE_ASK | CAGE_WRITE,
 	  "print a System.map" },
-	{ "events", cmd_events, CAGE_ASK, "list the trace events of a guest" },
-	{ "guest", cmd_guest, FREE, "demo guests, and how to prepare your own" },
+	{ "events", cmd_events, 1, CAGE_ASK,
+	  "list the trace events of a guest" },
+	{ "guest", cmd_guest, 1, FREE,
+	  "demo guests, and how to prepare your own" },
 };
 
 static void usage(FILE *out)
@@ -74,16 +80,6 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/*
- * With what does it end if it fails? Some tell with 1 that they found
- * something.
- */
-static int failed_status(const struct verb *v)
-{
-	return v->run == cmd_check || v->run == cmd_batch ||
-	       v->run == cmd_watch ? 2 : 1;
-}
-
 /* Output that did not get out is a failure, too. */
 static int flush(int status, int failed)
 {
@@ -106,7 +102,6 @@ static int enter_cage(const struct verb *v, struct xf_err *err)
 static int run(const struct verb *v, int argc, char **argv)
 {
 	struct xf_err err = { 0 };
-	int failed = failed_status(v);
 	int rc = enter_cage(v, &err);
 
 	rc = rc ? rc : v->run(argc, argv, &err);
@@ -118,7 +113,8 @@ static int run(const struct verb *v, int argc, char **argv)
 			fprintf(stderr, "xftrace: 'xftrace help %s' tells how "
 					"it is used\n", v->name);
 	}
-	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? failed : rc, failed);
+	return flush(rc == OPT_MISUSE ? 2 : rc < 0 ? v->failed : rc,
+		     v->failed);
 }
 
 int main(int argc, char **argv)
