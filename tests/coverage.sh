@@ -83,6 +83,7 @@ parsers=(
 	tracemaker/tep.c
 	tracemaker/tepclean.c
 	tracemaker/trace.c
+	tracemaker/trace_tell.c
 	tracemaker/values.c
 	tracemaker/vmlinuz.c
 	xftrace/agent.c
