@@ -4,7 +4,8 @@
 #include <sanitizer/allocator_interface.h>
 #include <sodium.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "clock.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -69,14 +70,6 @@ static void tell(void)
 		(long long)spent.most_bytes >> 10);
 }
 
-static uint64_t cpu_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	fuzz_must(
@@ -97,13 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct cursor in = cursor_of(data, len);
 	int fd = lowest_free_fd();
-	uint64_t start = cpu_now(), took;
+	uint64_t start = thread_cpu_ns(), took;
 
 	spent.bytes = 0;
 	spent.counting = true;
 	fuzz_one(&in);
 	spent.counting = false;
-	took = cpu_now() - start;
+	took = thread_cpu_ns() - start;
 	if (took > spent.most_ns)
 		spent.most_ns = took;
 	fuzz_must(took <= FUZZ_CPU_MS * 1000000ull);

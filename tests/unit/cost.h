@@ -15,9 +15,10 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <jansson.h>
+
+#include "clock.h"
 
 static int64_t cost_heap, cost_most; /* bytes */
 static double cost_since;
@@ -76,10 +77,7 @@ static inline int cost_init(void **state)
 
 static inline double cost_cpu_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+	return thread_cpu_ns() / 1e6;
 }
 
 static inline void cost_begin(void)
