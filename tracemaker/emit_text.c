@@ -574,19 +574,10 @@ static void put_writers(const struct emitter *e, struct buf *b,
 			   "harvested: a call that is named may have done it");
 }
 
-static void text_begin(struct emitter *e, const struct call_stats *s)
+/* What was recorded, of whom. */
+static void put_subject(struct emitter *e, struct buf *b)
 {
-	const struct trace_session *session = e->session;
-	struct text *t = text_of(e);
-	struct buf *b = &e->sink->buf;
-	const char *text;
-	uint64_t span;
-	size_t i;
-	json_t *v;
-
-	t->scale = ((unsigned __int128)1000000 << 32) / session->tsc_khz;
-	t->zero_tsc = s->first_tsc;
-	span = ns_of(t, s->last_tsc - s->first_tsc);
+	unsigned int from = e->session->symbols->source;
 
 	buf_printf(b, "# xftrace %s: function graph%s\n#\n", XF_VERSION,
 		   e->trace->nr_sessions > 1 ?
@@ -600,32 +591,43 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 	put_meta(e, b, "build_id");
 	buf_putc(b, '\n');
 	buf_printf(b, "# symbols:   from %s\n",
-		   sources[session->symbols->source <= SYMTAB_GUEST ?
-				   session->symbols->source : 0]);
+		   sources[from <= SYMTAB_GUEST ? from : 0]);
 	put_words(b, "# functions:",
 		  json_object_get(e->trace->meta, "functions"));
 	put_words(b, "# events:   ", json_object_get(e->trace->meta, "events"));
 	put_words(b, "# of host:  ",
 		  json_object_get(e->trace->meta, "host_events"));
-	if (s->first_tsc) {
-		int64_t ticks = s->first_tsc - session->clock_tsc;
-		uint64_t away = ticks;
-		uint64_t since = ns_of(t, ticks < 0 ? -away : away);
+}
 
-		buf_puts(b, "# begins:    ");
-		put_clock(b, ticks < 0 ? session->clock_real_ns - since :
-					 session->clock_real_ns + since);
-		buf_printf(b, " (guest's clock), spans %" PRIu64
-			      ".%06" PRIu64 " s\n",
-			   span / 1000000000, span % 1000000000 / 1000);
-	}
+static void put_span(struct emitter *e, struct buf *b,
+		     const struct call_stats *s)
+{
+	const struct trace_session *session = e->session;
+	const struct text *t = text_of(e);
+	int64_t ticks = s->first_tsc - session->clock_tsc;
+	uint64_t away = ticks;
+	uint64_t since = ns_of(t, ticks < 0 ? -away : away);
+	uint64_t span = ns_of(t, s->last_tsc - s->first_tsc);
+
+	if (!s->first_tsc)
+		return;
+	buf_puts(b, "# begins:    ");
+	put_clock(b, ticks < 0 ? session->clock_real_ns - since :
+				 session->clock_real_ns + since);
+	buf_printf(b, " (guest's clock), spans %" PRIu64 ".%06" PRIu64 " s\n",
+		   span / 1000000000, span % 1000000000 / 1000);
+}
+
+static void put_totals(struct emitter *e, struct buf *b,
+		       const struct call_stats *s)
+{
 	buf_printf(b, "# totals:    %" PRIu64 " calls, ", s->calls);
 	if (s->events)
 		buf_printf(b, "%" PRIu64 " events, ", s->events);
 	buf_printf(b, "%" PRIu64 " records, %" PRIu64 " lost\n", s->records,
 		   s->lost);
 	buf_puts(b, "# mask:      ");
-	trace_tell_seal(session, b);
+	trace_tell_seal(e->session, b);
 	trace_tell_window(e->trace, b);
 	buf_putc(b, '\n');
 	put_host(e, b, s);
@@ -642,6 +644,14 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 		buf_printf(b, "# damaged:   %" PRIu64
 			      " stretches could not be read\n",
 			   s->bad_spans);
+}
+
+static void put_notes(struct emitter *e, struct buf *b)
+{
+	const char *text;
+	json_t *v;
+	size_t i;
+
 	json_array_foreach(e->trace->notes, i, v) {
 		buf_puts(b, "# note:      ");
 		text = json_string_value(json_object_get(v, "text")) ?: "";
@@ -654,6 +664,19 @@ static void text_begin(struct emitter *e, const struct call_stats *s)
 				    "this is what has come so far\n" :
 				    "# note:      recording did not end with "
 				    "an 'off'; this is what was kept\n");
+}
+
+static void text_begin(struct emitter *e, const struct call_stats *s)
+{
+	struct text *t = text_of(e);
+	struct buf *b = &e->sink->buf;
+
+	t->scale = ((unsigned __int128)1000000 << 32) / e->session->tsc_khz;
+	t->zero_tsc = s->first_tsc;
+	put_subject(e, b);
+	put_span(e, b, s);
+	put_totals(e, b, s);
+	put_notes(e, b);
 	buf_puts(b,
 		 "#\n"
 		 "#     TIME s |  CPU) TASK-PID           |   DURATION        |"
