@@ -623,15 +623,9 @@ static int undo(struct wait *w, int why, bool started, struct xf_err *err)
 	return why;
 }
 
-static int begin(struct recording *r, const struct recording_spec *spec,
-		 mailbox_wait_fn wait, void *arg, struct xf_err *err)
+static int check_module(const struct target *t,
+			const struct recording_spec *spec, struct xf_err *err)
 {
-	_cleanup_(plan_deinit) struct plan plan = { 0 };
-	struct wait w = { r, wait, arg };
-	struct target *t = r->t;
-	bool started;
-	int rc;
-
 	if (spec->sealed && t->ctl.abi_minor < 1)
 		return xf_fail(err, -EPROTO,
 			       "the guest's xftrace module is too old to seal "
@@ -642,8 +636,19 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 			       "the guest is being traced already, by somebody "
 			       "else or by a recorder that was killed: 'xftrace "
 			       "off --guest %s' ends it", t->id);
+	return 0;
+}
+
+/* What the session wants is there, and the guest's module answers. */
+static int prepare(struct recording *r, const struct recording_spec *spec,
+		   struct plan *plan, mailbox_wait_fn wait, void *arg,
+		   struct xf_err *err)
+{
+	struct target *t = r->t;
+	int rc;
+
 	target_add_modules(t);
-	rc = plan_make(&plan, t, spec, r->key.session > 0, err);
+	rc = plan_make(plan, t, spec, r->key.session > 0, err);
 	if (!rc && spec->nr_host_events)
 		rc = hosttrace_start(&r->host, t->pid, spec->host_events,
 				     spec->nr_host_events, err);
@@ -664,22 +669,49 @@ static int begin(struct recording *r, const struct recording_spec *spec,
 	if (!t->ctl.tsc_khz)
 		return xf_fail(err, -EBADMSG, "the guest's module does not say "
 			       "how fast its TSC is");
-	r->heartbeat = t->ctl.heartbeat;
-	r->events_changed = t->ctl.events_changed;
-	r->spec = *spec;
-	r->key = (struct key_ctl){ .session = r->key.session + 1 };
-	forget_rings(r);
-	rc = put_meta(r, err);
+	return 0;
+}
+
+/* All that is to be known of the session, up to its first key. */
+static int put_session(struct recording *r, const struct plan *plan,
+		       struct xf_err *err)
+{
+	struct target *t = r->t;
+	int rc = put_meta(r, err);
+
 	rc = rc ? rc : put_kernel(r, build_id(t).text, err);
 	rc = rc ? rc : put_modules(r, err);
 	modwatch_begin(&r->modules, t);
 	if (!rc)
 		target_each_livepatch(t, note_livepatch, r);
-	rc = rc ? rc : put_formats(r, &plan, err);
-	if (!rc && plan.missing)
-		note_missing(r, plan.missing);
+	rc = rc ? rc : put_formats(r, plan, err);
+	if (!rc && plan->missing)
+		note_missing(r, plan->missing);
 	rc = rc ? rc : put_host(r, err);
-	rc = rc ? rc : spec->sealed ? make_seed(r, err) : change_key(r, err);
+	if (rc)
+		return rc;
+	return r->spec.sealed ? make_seed(r, err) : change_key(r, err);
+}
+
+static int begin(struct recording *r, const struct recording_spec *spec,
+		 mailbox_wait_fn wait, void *arg, struct xf_err *err)
+{
+	_cleanup_(plan_deinit) struct plan plan = { 0 };
+	struct wait w = { r, wait, arg };
+	struct target *t = r->t;
+	bool started;
+	int rc;
+
+	rc = check_module(t, spec, err);
+	rc = rc ? rc : prepare(r, spec, &plan, wait, arg, err);
+	if (rc)
+		return rc;
+	r->heartbeat = t->ctl.heartbeat;
+	r->events_changed = t->ctl.events_changed;
+	r->spec = *spec;
+	r->key = (struct key_ctl){ .session = r->key.session + 1 };
+	forget_rings(r);
+	rc = put_session(r, &plan, err);
 	if (rc)
 		return rc;
 	plan.start.seed = spec->sealed ? r->seed : NULL;
