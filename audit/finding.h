@@ -60,7 +60,7 @@ enum rule_id {
 	RULE_HIDDEN_MODULE,
 	RULE_HIDDEN_CODE,
 	RULE_NOT_CHECKED,
-	/* Of traces: flowcheck.h. */
+	/* Of traces: flowcheck.h, recordcheck.h, writecheck.h. */
 	RULE_UNKNOWN_CALL,
 	RULE_UNKNOWN_CALLER,
 	RULE_NEW_CALL,

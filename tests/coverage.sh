@@ -32,6 +32,7 @@ parsers=(
 	audit/madecode.c
 	audit/modules.c
 	audit/procfs.c
+	audit/recordcheck.c
 	audit/sites.c
 	audit/tables.c
 	audit/text.c
