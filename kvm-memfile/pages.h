@@ -30,7 +30,7 @@
 #define PAGES_MAX_VIRTUAL  (1u << 17)	/* pages of all pages_add_virtual() */
 #define PAGES_MAX_SITES	   (1u << 17)
 #define PAGES_MAX_TASKS	   (1u << 15)	/* whose stacks are looked for */
-#define PAGES_MAX_CPU_MS   20		/* of this thread, for that */
+#define PAGES_MAX_CPU_MS   10		/* of this thread, for that */
 #define PAGES_STACK_PAGES  4		/* of x86-64 without KASAN */
 
 /*
