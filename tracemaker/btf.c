@@ -13,6 +13,8 @@
 
 /* Structures without a name inside of such ones, arrays of arrays. */
 #define MAX_DEPTH 16
+/* Bytes of a name that its hash is of: names may overlap, and be long. */
+#define HASHED 64
 /* Members and types looked at for one answer; kernels want some hundreds. */
 #define MAX_STEPS (1u << 16)
 
@@ -80,12 +82,42 @@ static struct type decode(const uint8_t *p)
 	};
 }
 
+static bool is_struct(const struct type *t)
+{
+	return t->kind == STRUCT || t->kind == UNION;
+}
+
+static uint32_t hash_of(const char *name)
+{
+	uint32_t h = 0;
+
+	for (size_t i = 0; i < HASHED && name[i]; i++)
+		h = h * 31 + (uint8_t)name[i];
+	return h % BTF_HASHES;
+}
+
+/* Those of one hash in the order of their numbers. */
+static void index_names(struct btf *b)
+{
+	for (uint32_t id = b->nr; id; id--) {
+		struct type t = decode(b->types + b->at[id - 1]);
+		uint32_t *first;
+
+		if (!is_struct(&t) || t.name >= b->strings_len)
+			continue;
+		first = &b->first[hash_of(b->strings + t.name)];
+		b->next[id - 1] = *first;
+		*first = id;
+	}
+}
+
 static int index_types(struct btf *b, size_t len, struct xf_err *err)
 {
 	struct cursor c = cursor_of(b->types, len);
 
 	b->at = malloc((len / 12 + 1) * sizeof(*b->at));
-	if (!b->at)
+	b->next = malloc((len / 12 + 1) * sizeof(*b->next));
+	if (!b->at || !b->next)
 		return xf_fail(err, -ENOMEM, "out of memory");
 	for (; cursor_left(&c); b->nr++) {
 		const uint8_t *p = cursor_bytes(&c, 12);
@@ -141,16 +173,19 @@ int btf_open(struct btf *b, const void *blob, size_t len, struct xf_err *err)
 	if (new.strings[strings_len - 1])
 		return xf_fail(err, -EBADMSG, "BTF: strings do not end");
 	rc = index_types(&new, types_len, err);
-	if (rc)
+	if (rc) {
 		btf_close(&new);
-	else
-		*b = new;
-	return rc;
+		return rc;
+	}
+	index_names(&new);
+	*b = new;
+	return 0;
 }
 
 void btf_close(struct btf *b)
 {
 	free(b->at);
+	free(b->next);
 	*b = (struct btf)BTF_INIT;
 }
 
@@ -195,11 +230,6 @@ static bool is_named(const struct btf *b, uint32_t off, const char *name,
 	/* A string that is shorter ends before what is compared does. */
 	return off < b->strings_len && !strncmp(b->strings + off, name, len) &&
 	       !b->strings[off + len];
-}
-
-static bool is_struct(const struct type *t)
-{
-	return t->kind == STRUCT || t->kind == UNION;
 }
 
 static int get_size(struct search *s, uint32_t id, uint64_t *ret)
@@ -341,10 +371,12 @@ static bool next_struct(const struct btf *b, const char *name, uint32_t *id,
 			struct type *t)
 {
 	size_t len = strlen(name);
+	uint32_t next = *id ? b->next[*id - 1] : b->first[hash_of(name)];
 
-	while ((*id)++ < b->nr) {
-		*t = decode(b->types + b->at[*id - 1]);
-		if (is_struct(t) && is_named(b, t->name, name, len))
+	for (; next; next = b->next[next - 1]) {
+		*id = next;
+		*t = decode(b->types + b->at[next - 1]);
+		if (is_named(b, t->name, name, len))
 			return true;
 	}
 	return false;

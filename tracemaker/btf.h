@@ -13,7 +13,7 @@
  * Documentation/bpf/btf.rst; here is what it takes to read structures, and
  * no more. The bytes may be a guest's: references that lead nowhere or in
  * circles and counts beyond all bounds end in -EBADMSG, and an answer lies
- * within the structure that was asked for. Memory is a word for each type.
+ * within the structure that was asked for. Memory is two words for each type.
  *
  * Errors: -EBADMSG: damaged, or something that we do not know. -ENOENT: there
  * is no such thing in this kernel.
@@ -27,7 +27,8 @@
 #include "buf.h"
 #include "err.h"
 
-#define BTF_MAX (16u << 20)	/* bytes; kernels have 5 MiB */
+#define BTF_MAX	   (16u << 20)	/* bytes; kernels have 5 MiB */
+#define BTF_HASHES 1024		/* kernels have 10,000 structures */
 
 struct btf {
 	const uint8_t *types;	/* borrowed, as are the strings */
@@ -35,6 +36,8 @@ struct btf {
 	uint32_t strings_len;
 	uint32_t nr;		/* types; their numbers begin with 1 */
 	uint32_t *at;		/* owned; [n]: offset of type n + 1 in types */
+	uint32_t *next;		/* owned; [n]: the next of its hash, or 0 */
+	uint32_t first[BTF_HASHES]; /* structure of each name's hash, or 0 */
 };
 
 #define BTF_INIT { 0 }
