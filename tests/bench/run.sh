@@ -8,12 +8,14 @@
 # timed by the CPU time of the process, so that a busy machine matters less;
 # only lines with "wall" in them are times of a clock. docs/performance.md says
 # more. B='cost_6.1 cost_6.12 events on decode decode_events ring store
-# dirty dirty_kvm' chooses parts.
+# dirty watch dirty_kvm' chooses parts.
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 # shellcheck source=tests/guest/put.sh
 . "$top/tests/guest/put.sh"
+# shellcheck source=tests/guest/poke.sh
+. "$top/tests/guest/poke.sh"
 
 bench=$O/bench
 missed=0
@@ -503,6 +505,59 @@ dirty() {
 	row "memory that drawing took more" "$(value text_mb)" MiB "<=32"
 }
 
+# ---- looking at a guest ----
+
+# watched SECONDS -- $share: % of a processor that watch takes; $memory: MiB, its own
+watched() {
+	local TIMEFORMAT='%U %S' watcher
+	{
+		time timeout -s INT "$1" "$xft" -q watch --guest "$guest" >changes
+	} 2>took.txt &
+	sleep $(($1 - 1))
+	watcher=$(pgrep -f "^$xft -q watch --guest $guest\$")
+	memory=$(awk '/^RssAnon/ { print int($2 / 1024) }' "/proc/$watcher/status")
+	wait $!
+	share=$(awk -v s="$1" '{ printf "%.1f", 100 * ($1 + $2) / s }' took.txt)
+}
+
+watch() {
+	local once circle resets
+	title "Looking at a guest of 512 MiB, CPU time"
+	start_guest 6.1
+	how "xftrace check --live"
+	user "$xft" check --live --guest "$guest"
+	row "a check" "$seconds" s "<=1"
+	how "xftrace watch --count 1; xftrace watch -i 100ms --count 21"
+	user "$xft" watch --guest "$guest" --count 1
+	once=$seconds
+	user "$xft" watch --guest "$guest" -i 100ms --count 21
+	row "a look of watch" "$(calc %.1f "($seconds - $once) * 50")" ms "<=50"
+	how "xftrace watch, for 20 s"
+	watched 20
+	row "one look a second" "$share" % "<=10"
+	row "memory" "$memory" MiB "<=128"
+
+	# The guest's own list of modules leads from its head into its head.
+	circle=$(printf %016x $((0x$(symbol modules) + 8)))
+	poke modules "$circle" >/dev/null
+	poke modules+8 "$circle" >/dev/null
+	watched 20
+	grep -q cannot-tell changes || die "a list in a circle: $(cat changes)"
+	row "a list in a circle" "$share" % "<=20"
+	row "memory" "$memory" MiB "<=128"
+	while sleep 0.5; do
+		echo '{"execute":"qmp_capabilities"}{"execute":"system_reset"}' |
+			socat -t 1 STDIO "UNIX-CONNECT:run/guests/$guest/qmp.sock" \
+			>/dev/null 2>&1
+	done &
+	resets=$!
+	watched 20
+	kill $resets
+	row "reset again and again" "$share" % "<=20"
+	row "memory" "$memory" MiB "<=128"
+	"$xft" -q guest stop "$guest"
+}
+
 # ---- dirty pages from KVM ----
 
 dirty_kvm() {
@@ -521,7 +576,7 @@ dirty_kvm() {
 [ -x "$xft" ] || die "$xft is not built: make"
 build
 for part in ${B:-cost_6.1 cost_6.12 events on decode decode_events ring store \
-	dirty dirty_kvm}; do
+	dirty watch dirty_kvm}; do
 	"$part"
 done
 echo

@@ -7,6 +7,8 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source-path=SCRIPTDIR source=put.sh
 . "$top/tests/guest/put.sh"
+# shellcheck source-path=SCRIPTDIR source=poke.sh
+. "$top/tests/guest/poke.sh"
 # shellcheck source-path=SCRIPTDIR source=../check/lib.sh
 . "$top/tests/check/lib.sh"
 
@@ -96,17 +98,7 @@ check "no such guest" verdict 2 --live --guest nothing
 watcher=$!
 told() { jq -se "any(.[]; $1)" watched >/dev/null; }
 "$xft" -q on --guest "$guest" --name late sys_openat
-# Somebody has function graph call a stub in place of what traces: from here, in
-# the guest's RAM.
-symbol() { in_guest "grep ' $1\$' /proc/kallsyms | cut -d' ' -f1"; }
-text=$(in_guest "sed -n 's/^ *\([0-9a-f]*\)-.*Kernel code/\1/p' /proc/iomem")
-ram=$(echo /dev/shm/xftrace-*-"$guest.ram")
-poke() { # SYMBOL VALUE -- 8 bytes; prints those of before
-	local at=$((0x$text + 0x$(symbol "$1") - 0x$(symbol _text))) i v=$2
-	od -An -v -tx8 -j $at -N 8 "$ram"
-	for i in 14 12 10 8 6 4 2 0; do printf '%b' "\\x${v:i:2}"; done |
-		dd of="$ram" bs=1 seek=$at conv=notrunc status=none
-}
+# Somebody has function graph call a stub in place of what traces.
 check "hooks in place: clean" verdict 0 --live --guest "$guest"
 returns=$(poke ftrace_graph_return "$(symbol ftrace_stub)")
 check "hooks taken out: found" verdict 1 --live --guest "$guest"
