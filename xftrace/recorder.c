@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -44,16 +43,24 @@ static int set_paths(struct recorder *r, const char *id, struct xf_err *err)
 	return 0;
 }
 
+/* All of it, for this descriptor and those that are made of it. */
+static bool lock_file(int fd, int how, struct flock *l)
+{
+	*l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return !fcntl(fd, how, l);
+}
+
 /* Take the lock of a recording; the descriptor holds it. */
 static int lock(const struct recorder *r, struct xf_err *err)
 {
 	_cleanup_free_ char *path = state_join(r->folder, "lock", NULL);
 	_cleanup_close_ int fd = -1;
+	struct flock l;
 
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return xf_fail_errno(err, "%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB))
+	if (!lock_file(fd, F_OFD_SETLK, &l))
 		return xf_fail(err, -EBUSY,
 			       "guest %s is being recorded already: 'xftrace "
 			       "off' first", r->id);
@@ -209,14 +216,14 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 
 /* ---- its clients ---- */
 
+/* Only asks: two that do must not take each other for a recorder, nor 'on' them. */
 static bool is_alive(const struct recorder *r)
 {
-	int fd = lock(r, NULL);
+	_cleanup_free_ char *path = state_join(r->folder, "lock", NULL);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct flock l;
 
-	if (fd < 0)
-		return fd == -EBUSY;
-	close(fd);
-	return false;
+	return fd >= 0 && lock_file(fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK;
 }
 
 static int find_only(char **ret_id, struct xf_err *err)
