@@ -34,6 +34,7 @@ struct watch {
 	int signal_fd;
 	json_t *known;		/* told as there: findings by key */
 	bool alarmed;		/* an alarm was told */
+	bool answered;		/* a look could tell */
 };
 
 /*
@@ -180,6 +181,8 @@ static void look(struct watch *w)
 		checking_cannot(&w->check, &why);
 	if (w->l.boots > w->boots && w->boots++)
 		tell_boot(w);
+	if (findings_verdict(&w->check.findings) != VERDICT_UNKNOWN)
+		w->answered = true;
 	compare(w, as_set(&w->check.findings));
 	checking_again(&w->check);
 }
@@ -256,7 +259,8 @@ int cmd_watch(int argc, char **argv, struct xf_err *err)
 	const struct usage u = {
 		"watch", "", "Keep checking a running guest.",
 		"A line for each finding that appears or is gone, until Ctrl-C. "
-		"Ends with 1 if\nthere was an alarm, else 0.\n", opts
+		"Ends with 1 if\nthere was an alarm, 2 if no look could tell, "
+		"else 0.\n", opts
 	};
 	int n = opt_parse_only(&u, argc, argv, err);
 
@@ -269,5 +273,7 @@ int cmd_watch(int argc, char **argv, struct xf_err *err)
 	w.known = json_object();
 	w.signal_fd = open_signals();
 	run(&w, interval, count);
-	return w.alarmed ? VERDICT_FINDINGS : VERDICT_CLEAN;
+	if (w.alarmed)
+		return VERDICT_FINDINGS;
+	return w.answered ? VERDICT_CLEAN : VERDICT_UNKNOWN;
 }

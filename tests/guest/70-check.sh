@@ -92,12 +92,22 @@ check "it says so" says 'cannot-tell: .* is of another kernel than the guest run
 check "an empty trace" verdict 2 empty
 check "no such trace" verdict 2 nothing
 check "no such guest" verdict 2 --live --guest nothing
+# watched STATUS OPTION... -- two looks
+watched() {
+	"$xft" watch --count 2 --interval 10ms "${@:2}" >report
+	[ $? = "$1" ]
+}
+check "watch: no such guest" watched 2 --guest nothing
+check "watch: another kernel's image" watched 2 --guest "$guest" \
+	--symbols "$O/kernels/6.12/vmlinuz"
+check "watch: two looks: clean" watched 0 --guest "$guest"
 
 # Watched, while it is recorded, hooked, and after a reboot
 "$xft" watch --guest "$guest" --interval 100ms --json >watched &
 watcher=$!
 told() { jq -se "any(.[]; $1)" watched >/dev/null; }
 "$xft" -q on --guest "$guest" --name late sys_openat
+in_guest 'cat /etc/passwd >/dev/null'
 # Somebody has function graph call a stub in place of what traces.
 check "hooks in place: clean" verdict 0 --live --guest "$guest"
 returns=$(poke ftrace_graph_return "$(symbol ftrace_stub)")
