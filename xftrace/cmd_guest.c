@@ -23,6 +23,8 @@ static int guest_start(int argc, char **argv, struct xf_err *err)
 		  "another initramfs than the demo's", 0, 0 },
 		{ "append", 0, OPT_STRING, &o.append, "TEXT",
 		  "more for the kernel command line", 0, 0 },
+		{ "console", 0, OPT_STRING, &o.console, "FILE",
+		  "what its kernel says goes there, and stays", 0, 0 },
 		{ "accel", 0, OPT_STRING, &accel, "auto|kvm|tcg",
 		  "auto tries KVM, then TCG", 0, 0 },
 		{ "mem", 'm', OPT_SIZE, &o.mem, "SIZE",

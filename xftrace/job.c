@@ -70,6 +70,8 @@ static int run_self(struct job *j, const char *name, uint64_t limit_ns,
 static int start_guest(struct job *j, struct xf_err *err)
 {
 	_cleanup_(args_deinit) struct args a = { 0 };
+	_cleanup_free_ char *console = state_join(j->output, "console.log",
+						  NULL);
 
 	add(&a, "xftrace");
 	add(&a, "guest");
@@ -78,6 +80,7 @@ static int start_guest(struct job *j, struct xf_err *err)
 	add_option(&a, "--kernel", j->check.kernel);
 	add_option(&a, "--initrd", j->initrd);
 	add_option(&a, "--append", j->append);
+	add_option(&a, "--console", console);
 	add_option(&a, "--accel", j->accel);
 	add_number(&a, "--mem", j->mem);
 	add_number(&a, "--cpus", j->cpus);
@@ -267,7 +270,6 @@ static void end_all(struct job *j)
 
 	if (j->tracing && switch_off(j, limit, &why))
 		checking_cannot(&j->check, &why);
-	job_keep_console(j);
 	if (j->started && stop_guest(j, &why))
 		checking_cannot(&j->check, &why);
 	if (j->tracing && (!j->guest || switch_off(j, limit, &why)))

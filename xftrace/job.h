@@ -54,8 +54,6 @@ void job_check_trace(struct job *j);
  * earlier batch has left there is removed, what is somebody's else is -EEXIST.
  */
 int job_make_folder(struct job *j, struct xf_err *err);
-/* The console of our guest, which ends with it. */
-void job_keep_console(const struct job *j);
 /* All forms of what was found. Returns the verdict. */
 int job_write_results(struct job *j, struct xf_err *err);
 

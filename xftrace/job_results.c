@@ -10,13 +10,20 @@
 #include "io.h"
 #include "state.h"
 
+/* What a batch leaves beside result.json. */
+static const char *const files[] = {
+	"trace_graph.txt", "check.json", "check.sarif", "junit.xml", "log.txt",
+	"console.log", "traces.store",
+};
+
 static int write_result(const struct job *j, int verdict, struct xf_err *err)
 {
 	_cleanup_free_ char *path = state_join(j->output, "result.json", NULL);
 	_cleanup_free_ char *text = NULL;
-	json_t *v = json_pack("{s:i, s:s, s:i, s:O}", "version", 1, "verdict",
+	json_t *done = j->steps.done ? json_incref(j->steps.done) : json_array();
+	json_t *v = json_pack("{s:i, s:s, s:i, s:o}", "version", 1, "verdict",
 			      verdict_name(verdict), "exit", verdict, "steps",
-			      j->steps.done);
+			      done);
 	int rc;
 
 	text = json_dumps(v, JSON_INDENT(1) | JSON_ENSURE_ASCII |
@@ -28,33 +35,40 @@ static int write_result(const struct job *j, int verdict, struct xf_err *err)
 	return rc ? rc : verdict;
 }
 
-/*
- * Results of earlier must not be taken for those of now; but what lies in a
- * folder that no batch has made is somebody's, such as all traces that there
- * are.
- */
-static int clear_output(const struct job *j, struct xf_err *err)
+/* The path of one, malloc()ed; NULL: it is not there, or is to stay. */
+static char *find_file(const struct job *j, const char *name)
 {
-	static const char *const files[] = {
-		"result.json", "trace_graph.txt", "check.json", "check.sarif",
-		"junit.xml", "log.txt", "console.log", "traces.store",
-	};
-	bool ours = false;
+	_cleanup_free_ char *path = state_join(j->output, name, NULL);
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_cleanup_free_ char *path = state_join(j->output, files[i],
-						       NULL);
+	if ((j->check.store && !strcmp(name, "traces.store")) ||
+	    access(path, F_OK))
+		return NULL;
+	return xf_take(path);
+}
 
-		if (j->check.store && !strcmp(files[i], "traces.store"))
-			continue;
-		if (access(path, F_OK))
-			continue;
-		ours = ours || !i;
-		if (!ours)
+/* Those that no batch has made are somebody's, such as all his traces. */
+static int spare_others(const struct job *j, struct xf_err *err)
+{
+	_cleanup_free_ char *result = find_file(j, "result.json");
+
+	for (size_t i = 0; !result && i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *path = find_file(j, files[i]);
+
+		if (path)
 			return xf_fail(err, -EEXIST, "%s is there, but no "
 				       "result.json of a batch: choose another "
 				       "--output", path);
-		if (unlink(path))
+	}
+	return 0;
+}
+
+/* Results of earlier must not be taken for those of now. */
+static int remove_earlier(const struct job *j, struct xf_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *path = find_file(j, files[i]);
+
+		if (path && unlink(path))
 			return xf_fail_errno(err, "%s", path);
 	}
 	return 0;
@@ -65,31 +79,18 @@ int job_make_folder(struct job *j, struct xf_err *err)
 	_cleanup_free_ char *log = state_join(j->output, "log.txt", NULL);
 	int rc = io_make_folders(j->output, 0777, err);
 
-	rc = rc ? rc : clear_output(j, err);
+	rc = rc ? rc : spare_others(j, err);
+	/*
+	 * Holds if we are killed before we know better, and from now on the
+	 * folder is ours, whatever of an earlier batch is still in it.
+	 */
+	rc = rc ? rc : write_result(j, VERDICT_UNKNOWN, err);
+	rc = rc < 0 ? rc : remove_earlier(j, err);
 	if (rc)
 		return rc;
 	j->store = j->check.store ? strdup(j->check.store) :
 				    state_join(j->output, "traces.store", NULL);
-	rc = steps_init(&j->steps, log, err);
-	if (rc)
-		return rc;
-	/* Holds if we are killed before we know better. */
-	rc = write_result(j, VERDICT_UNKNOWN, err);
-	return rc < 0 ? rc : 0;
-}
-
-/* What says why a guest died goes with it. */
-void job_keep_console(const struct job *j)
-{
-	_cleanup_free_ char *runtime = NULL, *from = NULL, *to = NULL;
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
-
-	if (!j->guest || state_runtime(&runtime, NULL))
-		return;
-	from = state_join(runtime, "guests", j->guest, "console.log", NULL);
-	to = state_join(j->output, "console.log", NULL);
-	if (!io_read_file(from, 64 << 20, &b, NULL))
-		(void)io_replace_file(to, b.data, b.len, 0666, NULL);
+	return steps_init(&j->steps, log, err);
 }
 
 int job_write_results(struct job *j, struct xf_err *err)

@@ -216,7 +216,7 @@ int recorder_start(struct target *t, const struct recording_spec *spec,
 
 /* ---- its clients ---- */
 
-/* Only asks: two that do must not take each other for a recorder, nor 'on' them. */
+/* Only asks: two that do must not take each other for a recorder. */
 static bool is_alive(const struct recorder *r)
 {
 	_cleanup_free_ char *path = state_join(r->folder, "lock", NULL);

@@ -469,6 +469,21 @@ static void kill_and_wait(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* What QEMU writes stays where the user wants it when all else is removed. */
+static int lead_console(const struct vm *v, const char *path,
+			struct xf_err *err)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *real = NULL;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		real = realpath(path, NULL);
+	if (!real || symlink(real, v->console))
+		return xf_fail_errno(err, "%s", path);
+	return 0;
+}
+
 static int boot(const struct vm *v, const struct vm_options *opt,
 		const char *kernel, const char *initrd, bool kvm,
 		struct xf_err *err)
@@ -484,7 +499,9 @@ static int boot(const struct vm *v, const struct vm_options *opt,
 	if (rc)
 		return rc;
 	qemu_args(&args, v, opt, kernel, initrd, kvm);
-	rc = opt->dirty ? find_dirty(&args, v, kvm, &shim, err) : 0;
+	rc = opt->console ? lead_console(v, opt->console, err) : 0;
+	if (!rc && opt->dirty)
+		rc = find_dirty(&args, v, kvm, &shim, err);
 	rc = rc ? rc : spawn(v, &args, shim, &pid, err);
 	if (rc)
 		goto fail;

@@ -23,6 +23,7 @@ struct vm_options {
 	const char *kernel;	/* vmlinuz, NULL: the demo's */
 	const char *initrd;	/* NULL: the demo's for that kernel */
 	const char *append;	/* more for the kernel command line, or NULL */
+	const char *console;	/* what it says there goes to this file, or NULL */
 	enum vm_accel accel;
 	uint64_t mem;		/* bytes */
 	uint64_t cpus;
@@ -32,7 +33,8 @@ struct vm_options {
 /*
  * Start it and wait until it is up. -EEXIST: a guest of this name runs.
  * -ENOENT: QEMU, kernel or initramfs is missing; the sentence says how to get
- * it. -ETIMEDOUT: it did not come up, its console log is named.
+ * it. -ETIMEDOUT: it did not come up, the last line of its console is told.
+ * Of a guest that did not, only the file for its console is left.
  */
 int vm_start(const struct vm_options *opt, struct xf_err *err);
 

@@ -35,7 +35,6 @@ ends() { # STATUS COMMAND...
 	got=$?
 	[ $got = "$want" ] || { echo "status $got"; cat out err; return 1; }
 }
-runs_in_guest() { grep -q "$1" "$work"/run/guests/*/console.log "$2/log.txt"; }
 
 cp -r "$top/examples/ci" ci
 check "the example" ends 0 ci/run --accel tcg --append xft.quiet
@@ -146,12 +145,35 @@ check "Ctrl-C: complete" complete asked "${ours[@]}"
 check "Ctrl-C: it says so" tells asked 'could not tell' 2
 check "Ctrl-C: nothing is left" nothing_left
 
+"$xft" batch --accel tcg -f sys_openat -o panics --append rdinit=/nothing \
+	--no-memory -w 1 >out 2>err &
+batch=$!
+check "a guest that does not boot: its console" until_true 120 \
+	grep -q 'Kernel panic' panics/console.log
+kill -INT $batch
+wait $batch
+check "a guest that does not boot: 2" [ $? = 2 ]
+check "a guest that does not boot: complete" complete panics console.log
+check "a guest that does not boot: it says so" tells panics 'could not tell' 2
+check "a guest that does not boot: nothing is left" nothing_left
+
 printf 'version = 1\nfunction = sys_read\nrunn = x\n' >bad.batch
 fails "an error in the file" 2 "bad.batch:3:1: there is no 'runn'" "$xft" batch bad.batch
 check "a guest that is not there: 2" ends 2 \
 	"$xft" batch -g nothing -f sys_read -w 1 -o absent
 check "a guest that is not there: complete" complete absent traces.store
 check "a guest that is not there: it says so" tells absent 'could not tell' 2
+# What cannot be removed stands for being killed before all is.
+jq '.verdict = "clean" | .exit = 0' absent/result.json >earlier
+cp earlier absent/result.json
+mkdir absent/console.log
+absent() { "$xft" batch -g nothing -f sys_read -w 1 -o absent; }
+check "what is left of an earlier batch: 2" ends 2 absent
+check "what is left of an earlier batch: it is no result of now" \
+	result absent .verdict 'could not tell'
+rmdir absent/console.log
+check "the rest of an earlier batch goes" ends 2 absent
+check "the rest of an earlier batch: complete" complete absent traces.store
 mkdir mine && echo all >mine/traces.store
 check "a folder of others: 2" ends 2 "$xft" batch -g x -f sys_read -w 1 -o mine
 check "a folder of others: untouched" [ "$(cat mine/traces.store)" = all ]
