@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "report.h"
@@ -25,6 +27,19 @@ static json_t *describe_rules(void)
 	return list;
 }
 
+/* A name as a relative URI: it may have blanks, or a colon. */
+static json_t *as_uri(const char *name)
+{
+	_cleanup_(buf_deinit) struct buf uri = BUF_INIT;
+
+	for (; *name; name++)
+		if (isalnum((unsigned char)*name) || strchr("._~-", *name))
+			buf_putc(&uri, *name);
+		else
+			buf_printf(&uri, "%%%02X", (unsigned char)*name);
+	return json_string(uri.data ?: "");
+}
+
 /*
  * There is no source file: what was checked stands in its place, as sites that
  * show SARIF leave out results without a location.
@@ -33,9 +48,9 @@ static json_t *describe_place(const struct report *r, const struct finding *f)
 {
 	const char *symbol = json_string_value(
 		json_object_get(f->evidence, "symbol"));
-	json_t *place = json_pack("{s:{s:{s:s}, s:{s:i}}}", "physicalLocation",
-				  "artifactLocation", "uri", r->subject,
-				  "region", "startLine", 1);
+	json_t *place = json_pack("{s:{s:{s:o}, s:{s:i}}}", "physicalLocation",
+				  "artifactLocation", "uri",
+				  as_uri(r->subject), "region", "startLine", 1);
 
 	if (symbol)
 		json_object_set_new(place, "logicalLocations",

@@ -15,8 +15,8 @@ packages() {
 		guest)	echo make gcc gcc-12 libc6-dev libelf-dev xz-utils \
 				qemu-system-x86 busybox-static cpio kmod socat ;;
 		test)	echo libcmocka-dev trace-cmd libkshark-dev libjson-c-dev \
-				libtracecmd-dev jq shellcheck mandoc e2fsprogs \
-				spin clang libclang-rt-dev llvm \
+				libtracecmd-dev jq libxml2-utils shellcheck mandoc \
+				e2fsprogs spin clang libclang-rt-dev llvm \
 				qemu-utils bochs \
 				bochs-term bochsbios vgabios isolinux \
 				syslinux-common genisoimage \

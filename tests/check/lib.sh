@@ -67,6 +67,14 @@ verdict() {
 	return 1
 }
 
+# is_sarif FILE -- nothing is wrong with it
+is_sarif() {
+	jq -rf "$top/tests/check/sarif.jq" "$1" >wrong.txt 2>&1 &&
+		[ ! -s wrong.txt ] && return
+	cat wrong.txt
+	return 1
+}
+
 # build_modules KERNEL SOURCE DIR [OPTION...] -- compile SOURCE's modules in DIR
 build_modules() {
 	local kernel=$1 from=$2 d=$3

@@ -65,11 +65,8 @@ check "hidden: found without a baseline" verdict 1 hidden --json --sarif x.sarif
 check "hidden: its call" has '[.findings[] | select(.rule == "unknown-caller" and
 	.evidence.symbol == "__x64_sys_openat")] | length' report 1
 check "SARIF has it" has '.runs[0].results[0].ruleId' x.sarif unknown-caller
-if command -v xmllint >/dev/null; then
-	check "JUnit is XML" xmllint --noout x.xml
-else
-	skip "JUnit is XML: no xmllint"
-fi
+check "SARIF is as its schema wants it" is_sarif x.sarif
+check "JUnit is XML" xmllint --noout x.xml
 check "JUnit has it" grep -q '<failure type="unknown-caller"' x.xml
 fails "no clean run" 1 'hidden: it is not clean: ' "$xft" baseline make -o x clean-1 hidden
 
@@ -90,7 +87,9 @@ check "it says so" says 'cannot-tell: .* is of another kernel than the guest run
 "$xft" -q on --guest "$guest" --name empty kernel_halt &&
 	"$xft" -q off --guest "$guest" -o /dev/null
 check "an empty trace" verdict 2 empty
-check "no such trace" verdict 2 nothing
+check "no such trace" verdict 2 "no <such>: 'trace'" --sarif x.sarif --junit x.xml
+check "no such trace: in SARIF" is_sarif x.sarif
+check "no such trace: in XML" xmllint --noout x.xml
 check "no such guest" verdict 2 --live --guest nothing
 # watched STATUS OPTION... -- two looks
 watched() {

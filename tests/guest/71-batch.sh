@@ -95,6 +95,8 @@ all_have() { # RULE
 			hooked/check.sarif >/dev/null &&
 		grep -q "<failure type=\"$1\" message=\"[^\"]*hook_open" hooked/junit.xml
 }
+check "a hook: SARIF is as its schema wants it" is_sarif hooked/check.sarif
+check "a hook: JUnit is XML" xmllint --noout hooked/junit.xml
 check "a hook: in memory" all_have ftrace-hook
 check "a hook: in the trace" all_have new-call
 check "a hook: its function is in the graph" \
