@@ -53,6 +53,7 @@ static int look_once(const struct image_guest *g, struct findings *f,
 	check_tables(&l);
 	check_modules(&l);
 	check_entries(&l);
+	check_livepatches(&l);
 	codemap_deinit(&l.code);
 	buf_deinit(&l.probed);
 	*patched = l.patched;

@@ -37,11 +37,9 @@ static bool tell(struct look *l, uint64_t patch, void *arg)
 	return true;
 }
 
-void livepatch_each(const struct image_guest *g,
-		    void (*fn)(const char *module, void *arg), void *arg)
+static void walk_patches(struct look *l,
+			 void (*fn)(const char *module, void *arg), void *arg)
 {
-	_cleanup_(findings_deinit) struct findings ignored = FINDINGS_INIT;
-	struct look l = { .g = g, .f = &ignored, .code = CODEMAP_INIT };
 	struct walk w = { .fn = fn, .arg = arg };
 	const struct look_member members[] = {
 		{ "klp_patch", "list", &w.list },
@@ -49,7 +47,32 @@ void livepatch_each(const struct image_guest *g,
 		{ "module", "name", &w.name },
 	};
 
-	if (look_members(&l, "live patches", members, ARRAY_SIZE(members)))
-		guestlist_ring(&l, look_symbol(&l, "klp_patches"), w.list, tell,
+	if (look_members(l, "live patches", members, ARRAY_SIZE(members)))
+		guestlist_ring(l, look_symbol(l, "klp_patches"), w.list, tell,
 			       &w);
+}
+
+void livepatch_each(const struct image_guest *g,
+		    void (*fn)(const char *module, void *arg), void *arg)
+{
+	_cleanup_(findings_deinit) struct findings ignored = FINDINGS_INIT;
+	struct look l = { .g = g, .f = &ignored, .code = CODEMAP_INIT };
+
+	walk_patches(&l, fn, arg);
+}
+
+static void add_hint(const char *module, void *arg)
+{
+	struct look *l = arg;
+
+	if (!look_is_full(l, RULE_LIVE_PATCH))
+		findings_add(l->f, RULE_LIVE_PATCH,
+			     json_pack("{s:s}", "module", module),
+			     "the kernel is live patched by %s", module);
+}
+
+void check_livepatches(struct look *l)
+{
+	if (livepatch_exists(l->g))
+		walk_patches(l, add_hint, l);
 }

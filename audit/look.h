@@ -110,5 +110,7 @@ void check_hooks(struct look *l);
 void check_proc(struct look *l);
 void check_modules(struct look *l);
 void check_entries(struct look *l);
+/* Hints: what cannot be read is left out. */
+void check_livepatches(struct look *l);
 
 #endif

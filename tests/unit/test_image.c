@@ -1150,10 +1150,12 @@ static void live_patches(void **state)
 	put(k, FREE + 8, DATA + PATCHES);
 	assert_true(livepatch_exists(&k->ig));
 	patched_by(k, "xftrace;");
+	finds(k, RULE_LIVE_PATCH, 1);
 	put(k, FREE + 8, DATA + FREE + 0x100 + 8);
 	put(k, FREE + 0x100, DATA + MOD_EVIL);
 	put(k, FREE + 0x100 + 8, DATA + PATCHES);
 	patched_by(k, "xftrace;evil\\x1b[2J;");
+	finds(k, RULE_LIVE_PATCH, 2);
 	/* One without a name; one that is nowhere. */
 	put(k, FREE, DATA + MOD_HIDDEN);
 	patched_by(k, "evil\\x1b[2J;");
@@ -1162,6 +1164,7 @@ static void live_patches(void **state)
 	/* A kernel that has none. */
 	put(k, PATCHES, 0);
 	assert_false(livepatch_exists(&k->ig));
+	finds(k, RULE_LIVE_PATCH, 0);
 	btf_close(&k->types);
 	put(k, PATCHES, DATA + FREE + 8);
 	patched_by(k, "");
