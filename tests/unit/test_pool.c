@@ -23,6 +23,7 @@ struct filler {
 	pthread_t thread;
 	struct xft_seal *s;
 	uint64_t filled;
+	uint32_t hold;		/* begin nothing */
 	uint32_t stop;
 };
 
@@ -39,7 +40,8 @@ static void *fill(void *arg)
 	struct filler *f = arg;
 
 	while (!shared_load(&f->stop)) {
-		f->filled += xft_seal_fill(f->s);
+		if (!shared_load(&f->hold))
+			f->filled += xft_seal_fill(f->s);
 		sched_yield();
 	}
 	return NULL;
@@ -172,15 +174,18 @@ static void test_by_turns(void **state)
 	free(s);
 }
 
-/* What becomes of it until the writer comes, which may be at any moment. */
-static enum xft_slot_state wait_for(const struct xft_slot *slot)
+/*
+ * What becomes of it until the writer comes, which may be at any moment: at once
+ * if the thread is @held.
+ */
+static enum xft_slot_state wait_for(const struct xft_slot *slot, bool held)
 {
-	uint64_t how = rnd(3), spins = rnd(3000);
+	uint64_t to_end = rnd(2), spins = rnd(3000);
 	enum xft_slot_state state;
 
-	while ((state = shared_load(&slot->state)) == XFT_SLOT_POSTED && how)
+	while ((state = shared_load(&slot->state)) == XFT_SLOT_POSTED && !held)
 		sched_yield();
-	while (state == XFT_SLOT_FILLING && (how == 2 || spins--))
+	while (state == XFT_SLOT_FILLING && (to_end || spins--))
 		state = shared_load(&slot->state);
 	return state;
 }
@@ -199,7 +204,9 @@ static void test_thread(void **state)
 	for (uint64_t nr = 0; nr < 2000; nr++) {
 		struct xft_slot *slot = &s->slot[nr & 1];
 
-		seen[wait_for(slot)]++;
+		seen[wait_for(slot, f.hold)]++;
+		/* For the next one, which is ordered now. */
+		shared_store(&f.hold, !rnd(3));
 		assert_same(plain, s, nr);
 		if (shared_load(&slot->state) == XFT_SLOT_EMPTY)
 			assert_wiped(s, nr);
