@@ -31,11 +31,14 @@ MAKEFLAGS += --no-print-directory
 endif
 
 PKGS	:= jansson libseccomp libsodium libtraceevent libtracefs libelf libpmem libzstd zlib liblzma
-CFLAGS	?= -O2 -g
+# What sanitizers add takes long to optimize, and is compiled to be run once; gcc
+# does not see then which numbers are small.
+CFLAGS	?= $(if $(ASAN)$(FUZZ),-O1 -g1,-O2 -g)
 WARN	:= -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-unused-parameter
 comma	:= ,
-SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+SAN	:= $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	   -Wno-format-truncation)
 ifdef FUZZ
 CC	:= $(CLANG)
 SAN	:= -fsanitize=fuzzer-no-link,address,undefined \

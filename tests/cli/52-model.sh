@@ -17,14 +17,14 @@ build() {
 	spin -a $options "$model" >spin.log 2>&1 &&
 		gcc -w "$@" -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c >>spin.log 2>&1
 }
-run_pan() { ./pan -m50000 -w24 "$@" >pan.log 2>&1; }
+run_pan() { ./pan -m50000 "$@" >pan.log 2>&1; }
 TIMEFORMAT='%U %S' # processor time: what else the machine does is not the model's
 
 # holds NAME OPTIONS -- in every state that there is; what the run has not come by is
 # in unreached.NAME then
 holds() {
 	local name=$1 states
-	if ! build "$2" -O2 || ! { time run_pan; } 2>took; then
+	if ! build "$2" -O2 || ! { time run_pan -w24; } 2>took; then
 		not_ok "model: $name: $(cat spin.log) $(tail -n 3 pan.log)"
 		return
 	fi
