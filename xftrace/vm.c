@@ -28,9 +28,8 @@
 #define ALIVE_LINE	"Linux version"
 #define BOOT_TIMEOUT_MS 180000
 /*
- * A /dev/kvm that opens is no proof: a kernel must say its first words before
- * TCG is tried. Where KVM is nested in an emulator on an idle host it takes 5
- * s.
+ * A /dev/kvm that opens is no proof: a kernel must say its first words, or TCG
+ * is tried. Where KVM is nested in an emulator on an idle host it takes 5 s.
  */
 #define KVM_TIMEOUT_MS	30000
 
